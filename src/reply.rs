@@ -1,0 +1,109 @@
+//! The forms of an answer: JSON, the vendor's `|Retuen|` text, JSONP.
+
+use serde_json::Value;
+
+use crate::fault::{Fault, Key};
+
+/// What every function answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// True: code 1, done. False: code 2, failed.
+    pub done: bool,
+    /// A sentence, a key or an id. Never holds `|Retuen|`.
+    pub message: String,
+    /// What a reading function read.
+    pub data: Option<Value>,
+}
+
+impl Reply {
+    /// Code 1 with this message.
+    pub fn done(message: impl Into<String>) -> Self {
+        Self { done: true, message: splittable(message.into()), data: None }
+    }
+
+    /// Code 1 with what was read.
+    pub fn data(data: Value) -> Self {
+        Self { data: Some(data), ..Self::done("") }
+    }
+
+    /// Code 2 with this message.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { done: false, ..Self::done(message) }
+    }
+
+    /// The code of the contract: 1 done, 2 failed.
+    pub fn code(&self) -> u8 {
+        if self.done { 1 } else { 2 }
+    }
+
+    /// `{"code":1,"message":"…"}`, with `"data"` where something was read.
+    pub fn to_json(&self) -> String {
+        let mut object = serde_json::Map::new();
+        object.insert("code".to_owned(), self.code().into());
+        object.insert("message".to_owned(), self.message.as_str().into());
+        if let Some(data) = &self.data {
+            object.insert("data".to_owned(), data.clone());
+        }
+        Value::Object(object).to_string()
+    }
+
+    /// `|Retuen|1|Retuen|message`, spelled as the vendor's clients split it.
+    pub fn to_ws(&self) -> String {
+        format!("|Retuen|{}|Retuen|{}", self.code(), self.message)
+    }
+
+    /// `callback({…})`, safe to stand in a page's script.
+    pub fn to_jsonp(&self, callback: &str) -> String {
+        let mut script = format!("{callback}(");
+        for c in self.to_json().chars() {
+            match c {
+                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                    script.push_str(&format!("\\u{:04x}", u32::from(c)));
+                }
+                c => script.push(c),
+            }
+        }
+        script.push(')');
+        script
+    }
+}
+
+impl From<Fault> for Reply {
+    fn from(fault: Fault) -> Self {
+        Self::failed(fault.message)
+    }
+}
+
+/// Clients split replies on `|Retuen|`, so no message may hold it.
+fn splittable(message: String) -> String {
+    if message.contains("|Retuen|") { message.replace("|Retuen|", "/Retuen/") } else { message }
+}
+
+/// True where `name` may stand before the parenthesis of a JSONP reply: `[A-Za-z_$][A-Za-z0-9_$.]{0,127}`.
+pub fn is_jsonp_callback(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let opens = |b: u8| b.is_ascii_alphabetic() || b == b'_' || b == b'$';
+    bytes.first().is_some_and(|&b| opens(b))
+        && bytes.len() <= 128
+        && bytes.iter().all(|&b| opens(b) || b.is_ascii_digit() || b == b'.')
+}
+
+/// How the message of an import is told: as text or as the vendor's key (option `messages`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Messages {
+    /// English text.
+    #[default]
+    Text,
+    /// `BackMsg_83` and its like.
+    BackMsg,
+}
+
+impl Messages {
+    /// The message in this form.
+    pub fn tell(self, key: &Key, text: impl Into<String>) -> String {
+        match self {
+            Messages::Text => text.into(),
+            Messages::BackMsg => key.to_string(),
+        }
+    }
+}
