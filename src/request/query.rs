@@ -1,0 +1,104 @@
+//! Query strings of the HTTP surfaces: `application/x-www-form-urlencoded` in UTF-8.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use super::{COUNT, NAMES};
+use crate::fault::{Fault, Key, shown};
+
+/// What a query string holds: the parameters by position, and the two words of the surfaces themselves.
+#[derive(Debug)]
+pub struct Query<'a> {
+    /// The 22 parameters; left out: empty.
+    pub parameters: [Cow<'a, [u8]>; COUNT],
+    /// `EVENT`.
+    pub event: Option<Cow<'a, [u8]>>,
+    /// `callback`.
+    pub callback: Option<Cow<'a, [u8]>>,
+    /// A parameter that was given twice.
+    twice: Option<String>,
+}
+
+impl Query<'_> {
+    /// Of two callbacks none can be called.
+    pub fn refuse_twice_callback(&self) -> Result<(), Fault> {
+        match self.twice.as_deref() {
+            Some("callback") => self.refuse_twice(),
+            _ => Ok(()),
+        }
+    }
+
+    /// "a parameter given twice, is a failure".
+    pub fn refuse_twice(&self) -> Result<(), Fault> {
+        match &self.twice {
+            None => Ok(()),
+            Some(name) => Err(Fault::new(Key::ParameterBad, format!("the parameter {} is given twice", shown(name)))),
+        }
+    }
+}
+
+/// Reads a query string; unknown parameters are ignored.
+pub fn read(query: &[u8]) -> Query<'_> {
+    let parameters = [const { Cow::Borrowed(&[] as &[u8]) }; COUNT];
+    let mut read = Query { parameters, event: None, callback: None, twice: None };
+    let mut seen = [false; COUNT];
+    for pair in query.strip_prefix(b"?").unwrap_or(query).split(|&b| b == b'&') {
+        let (name, value) = match memchr::memchr(b'=', pair) {
+            Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default()),
+            None => (pair, &[] as &[u8]),
+        };
+        let name = decode(name);
+        let value = decode(value);
+        let twice = match name.as_ref() {
+            b"EVENT" => read.event.replace(value).is_some(),
+            b"callback" => read.callback.replace(value).is_some(),
+            name => {
+                let slot = NAMES.iter().zip(read.parameters.iter_mut()).zip(seen.iter_mut());
+                match slot.into_iter().find(|((known, _), _)| known.as_bytes() == name) {
+                    Some(((_, parameter), seen)) => {
+                        *parameter = value;
+                        std::mem::replace(seen, true)
+                    }
+                    None => false,
+                }
+            }
+        };
+        if twice {
+            read.twice.get_or_insert_with(|| String::from_utf8_lossy(&name).into_owned());
+        }
+    }
+    read
+}
+
+/// `+` is a space, `%XX` a byte.
+fn decode(text: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr2(b'+', b'%', text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let spaced: Vec<u8> = text.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
+    Cow::Owned(percent_decode(&spaced).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_taken_apart() {
+        let query = read(b"EVENT=Import&user=a%2Bb+c&_=17&context=name%3D%E5%BC%A0&callback=f");
+        assert_eq!(query.event.as_deref(), Some(b"Import" as &[u8]));
+        assert_eq!(query.callback.as_deref(), Some(b"f" as &[u8]));
+        assert_eq!(query.parameters[2].as_ref(), b"a+b c");
+        assert_eq!(query.parameters[8].as_ref(), "name=张".as_bytes());
+        assert_eq!(query.parameters[0].as_ref(), b"");
+    }
+
+    #[test]
+    fn a_parameter_given_twice_is_a_fault() {
+        for query in ["user=a&user=a", "EVENT=Import&EVENT=Import", "callback=a&callback=b", "user&user="] {
+            assert!(read(query.as_bytes()).refuse_twice().unwrap_err().message.contains("twice"), "{query}");
+        }
+        assert!(read(b"_=1&_=2&x=1&x=1").refuse_twice().is_ok());
+    }
+}
