@@ -1,0 +1,185 @@
+//! Which encoding a file is in (contract, section 5.2): "a BOM; else UTF-8 if nearly all of its non-ASCII bytes are
+//! that; else the charset that the server declares, if nearly all of them are valid in it; else detected".
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{
+    BIG5, DecoderResult, EUC_JP, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_874,
+    WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257,
+    WINDOWS_1258,
+};
+
+use super::survey::{Sample, Survey};
+use crate::fault::shown;
+
+/// "Nearly all": at most one of this many non-ASCII bytes is broken. Text of another encoding is UTF-8 by chance in a
+/// fifth of its bytes at most, so that a small file with a damaged name is still told from one of another encoding.
+const ONE_BROKEN_OF: u64 = 5;
+
+/// The encodings whose detection one damaged byte would spoil.
+const MULTIBYTE: [&Encoding; 5] = [GBK, BIG5, SHIFT_JIS, EUC_KR, EUC_JP];
+
+/// The encodings in which titles are tried.
+const TITLED: [&Encoding; 15] = [
+    GBK,
+    BIG5,
+    SHIFT_JIS,
+    EUC_KR,
+    EUC_JP,
+    WINDOWS_1252,
+    WINDOWS_1250,
+    WINDOWS_1251,
+    WINDOWS_1253,
+    WINDOWS_1254,
+    WINDOWS_1255,
+    WINDOWS_1256,
+    WINDOWS_1257,
+    WINDOWS_1258,
+    WINDOWS_874,
+];
+
+/// The encoding that the first bytes give away, with the length of its mark.
+pub(super) fn by_mark(head: &[u8]) -> Option<(&'static Encoding, usize)> {
+    Encoding::for_bom(head).or_else(|| unmarked_utf16(head).map(|encoding| (encoding, 0)))
+}
+
+/// UTF-16 without its mark: the upper halves of commas, digits and line ends are 0, on one side only. A line end must
+/// be among them: short rows of even length with a NUL in each would else look alike.
+fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
+    let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    let (upper, lower, encoding) = if odd > even { (odd, even, UTF_16LE) } else { (even, odd, UTF_16BE) };
+    let enough = upper >= 4 && upper.saturating_mul(12) >= head.len();
+    let line_end = head.chunks_exact(2).any(|pair| match pair {
+        [low, 0] if encoding == UTF_16LE => matches!(low, b'\r' | b'\n'),
+        [0, low] if encoding == UTF_16BE => matches!(low, b'\r' | b'\n'),
+        _ => false,
+    });
+    (enough && line_end && lower.saturating_mul(50) <= upper && head.len().is_multiple_of(2)).then_some(encoding)
+}
+
+/// The encoding of a file without a mark, with what the user should know about it. `named` says how many of the
+/// campaign's fields the title rows name in an encoding by titles that are not ASCII.
+pub(super) fn of_survey(
+    survey: &Survey,
+    declared: Option<&str>,
+    named: impl Fn(&'static Encoding) -> usize,
+) -> (&'static Encoding, Option<String>) {
+    if survey.broken.saturating_mul(ONE_BROKEN_OF) <= survey.high {
+        return (UTF_8, None);
+    }
+    let label = declared.map(|label| label.trim_matches([' ', '\t', '"', '\''])).filter(|label| !label.is_empty());
+    if let Some(declared) = label.and_then(known)
+        && Fit::of(&survey.sample, declared).is_near()
+    {
+        return (declared, None);
+    }
+    let detected = detect(&survey.sample, named);
+    let server = match label {
+        Some(label) => format!("the server's charset {} does not fit", shown(label)),
+        None => "no charset was declared".to_owned(),
+    };
+    (detected, Some(format!("{server}: the file was read as {}, by its look", detected.name())))
+}
+
+/// The encoding that a label means, if it can be the one of a file that is neither UTF-8 nor UTF-16.
+fn known(label: &str) -> Option<&'static Encoding> {
+    let encoding = Encoding::for_label_no_replacement(label.as_bytes())?;
+    (encoding != UTF_8 && encoding != UTF_16LE && encoding != UTF_16BE).then_some(encoding)
+}
+
+/// What the sample looks like. Titles that name fields in one encoding are the best proof. The detector drops a
+/// multi-byte encoding at the first byte that is broken in it, so it is asked again about the lines that are whole in
+/// each encoding which fits nearly all of them.
+fn detect(sample: &Sample, named: impl Fn(&'static Encoding) -> usize) -> &'static Encoding {
+    let all = guess(sample.lines());
+    let mut best = (all, named(all));
+    for encoding in TITLED {
+        let named = named(encoding);
+        if named > best.1 && Fit::of(sample, encoding).is_near() {
+            best = (encoding, named);
+        }
+    }
+    if best.1 > 0 || MULTIBYTE.contains(&all) {
+        return best.0;
+    }
+    let again = MULTIBYTE.into_iter().find(|encoding| {
+        let fit = Fit::of(sample, encoding);
+        let whole = || sample.lines().filter(|line| is_whole(line, encoding));
+        fit.broken > 0
+            && fit.broken.saturating_mul(8) <= fit.high
+            && whole().count() * 2 >= sample.lines().count()
+            && guess(whole()) == *encoding
+    });
+    again.unwrap_or(all)
+}
+
+fn guess<'a>(lines: impl Iterator<Item = &'a [u8]>) -> &'static Encoding {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    for line in lines {
+        detector.feed(line, false);
+    }
+    detector.feed(b"", true);
+    let guessed = detector.guess(None, Utf8Detection::Deny);
+    // Never a reason to read all of a file with another replacement: it maps every byte.
+    if guessed == UTF_8 { WINDOWS_1252 } else { guessed }
+}
+
+fn is_whole(line: &[u8], encoding: &'static Encoding) -> bool {
+    encoding.decode_without_bom_handling_and_without_replacement(line).is_some()
+}
+
+/// How well a sample fits an encoding.
+struct Fit {
+    high: u64,
+    broken: u64,
+}
+
+impl Fit {
+    fn of(sample: &Sample, encoding: &'static Encoding) -> Fit {
+        let mut fit = Fit { high: 0, broken: 0 };
+        let mut scratch = [0_u8; 4096];
+        for line in sample.lines() {
+            fit.high += line.iter().filter(|b| !b.is_ascii()).count() as u64;
+            let mut decoder = encoding.new_decoder_without_bom_handling();
+            let mut left = line;
+            loop {
+                let (result, read, _) = decoder.decode_to_utf8_without_replacement(left, &mut scratch, true);
+                left = left.get(read..).unwrap_or_default();
+                match result {
+                    DecoderResult::InputEmpty => break,
+                    DecoderResult::OutputFull => {}
+                    DecoderResult::Malformed(length, _) => fit.broken += u64::from(length),
+                }
+            }
+        }
+        fit
+    }
+
+    fn is_near(&self) -> bool {
+        self.broken.saturating_mul(ONE_BROKEN_OF) <= self.high
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_decides() {
+        type Case = (&'static [u8], Option<(&'static Encoding, usize)>);
+        let cases: &[Case] = &[
+            (b"\xEF\xBB\xBFname", Some((UTF_8, 3))),
+            (b"\xFF\xFEn\0", Some((UTF_16LE, 2))),
+            (b"\xFE\xFF\0n", Some((UTF_16BE, 2))),
+            (b"n\0a\0m\0e\0,\0p\0\n\0", Some((UTF_16LE, 0))),
+            (b"\0n\0a\0m\0e\0,\0p\0\n", Some((UTF_16BE, 0))),
+            (b"name,phone1\nJo\0e,1\n", None),
+            (b"name\n\nA\0,1B\0,2C\0,3D\0,4\n\n", None),
+            (b"name", None),
+            (b"", None),
+        ];
+        for (head, expected) in cases {
+            assert_eq!(by_mark(head), *expected, "{head:?}");
+        }
+    }
+}

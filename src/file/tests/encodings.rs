@@ -1,0 +1,129 @@
+//! Encodings: told, declared, or looked at.
+
+use encoding_rs::{
+    BIG5, EUC_KR, GB18030, SHIFT_JIS, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254,
+};
+
+use super::*;
+
+fn encoded(text: &str, encoding: &'static Encoding) -> Vec<u8> {
+    let (bytes, _, unmappable) = encoding.encode(text);
+    assert!(!unmappable, "{text}");
+    bytes.into_owned()
+}
+
+const NAMES: &[(&Encoding, &str, &str)] = &[
+    (GB18030, "GBK", "张三,1\n李四,2\n上海市黄浦区南京东路,3\n"),
+    (BIG5, "Big5", "陳大文,1\n林志玲,2\n新北市板橋區,3\n"),
+    (SHIFT_JIS, "Shift_JIS", "山田太郎,1\nﾔﾏﾀﾞ,2\n神戸市中央区,3\n"),
+    (EUC_KR, "EUC-KR", "김철수,1\n이영희,2\n대구광역시,3\n"),
+    (WINDOWS_1250, "windows-1250", "Łukasz Wójcik,1\nJiří Dvořák,2\nČeské Budějovice,3\n"),
+    (WINDOWS_1251, "windows-1251", "Иван Петров,1\nАнна,2\nСанкт-Петербург,3\n"),
+    (WINDOWS_1252, "windows-1252", "Jürgen Müller,1\nFrançois,2\nSão Paulo,3\n"),
+    (WINDOWS_1253, "windows-1253", "Γιώργος,1\nΜαρία,2\nΘεσσαλονίκη,3\n"),
+    (WINDOWS_1254, "windows-1254", "Şükrü Yılmaz,1\nAyşe,2\nİzmir,3\n"),
+];
+
+#[test]
+fn an_encoding_is_detected_by_its_look() {
+    for (encoding, name, names) in NAMES {
+        let mut table = open(&encoded(&format!("name,phone1\n{names}"), encoding));
+        assert_eq!(table.encoding(), *name);
+        assert!(table.warnings()[0].contains(name));
+        let read: String = rows(&mut table).iter().map(|row| row[3..].replace('|', ",") + "\n").collect();
+        assert_eq!(read, *names);
+    }
+}
+
+#[test]
+fn a_broken_byte_does_not_hide_the_encoding() {
+    for (encoding, name, names) in NAMES.iter().filter(|(encoding, ..)| !encoding.is_single_byte()) {
+        let mut bytes = encoded(&format!("name,phone1\n{names}"), encoding);
+        bytes.extend(b"Jo\xFFe,4\nAnn,5\nBob,\xFF\n");
+        let mut table = open(&bytes);
+        assert_eq!(table.encoding(), *name);
+        let read = rows(&mut table);
+        let byte = bytes.len() - 16;
+        assert_eq!(read[3], format!("5: Jo\u{FFFD}e|4 !byte {byte} of the file, in column 1, is not {name} text"));
+        assert_eq!(read[4], "6: Ann|5");
+        let byte = bytes.len() - 1;
+        assert_eq!(read[5], format!("7: Bob|\u{FFFD} !byte {byte} of the file, in column 2, is not {name} text"));
+    }
+}
+
+#[test]
+fn nearly_all_bytes_decide_for_utf8() {
+    let mut bytes = "name,phone1\nJürgen,1\nMüller,2\nGünther,3\n".as_bytes().to_vec();
+    bytes.extend(b"Bj\xF6rn,4\n");
+    let mut table = open_with(&bytes, 0, Some("windows-1252"), limits()).unwrap();
+    assert_eq!(table.encoding(), "UTF-8");
+    assert_eq!(rows(&mut table)[3], "5: Bj\u{FFFD}rn|4 !byte 46 of the file, in column 1, is not UTF-8 text");
+}
+
+#[test]
+fn a_declared_charset_wins_over_the_look() {
+    let bytes = encoded("name,phone1\nИван Петров,1\nАнна,2\n", WINDOWS_1251);
+    for (charset, encoding) in [
+        (Some("iso-8859-1"), "windows-1252"),
+        (Some(" Shift_JIS "), "windows-1251"),
+        (Some("utf-8"), "windows-1251"),
+        (Some("x-nonsense"), "windows-1251"),
+        (Some(""), "windows-1251"),
+        (None, "windows-1251"),
+    ] {
+        let table = open_with(&bytes, 0, charset, limits()).unwrap();
+        assert_eq!(table.encoding(), encoding, "{charset:?}");
+        assert_eq!(table.warnings().is_empty(), charset == Some("iso-8859-1"), "{charset:?}");
+    }
+}
+
+#[test]
+fn names_that_come_late_decide_too() {
+    let (encoding, name, names) = NAMES[0];
+    let mut text = format!("name,phone1\n{}", "Joe,1380000\n".repeat(100_000));
+    text.push_str(names);
+    let mut table = open(&encoded(&text, encoding));
+    assert_eq!(table.encoding(), name);
+    let read = rows(&mut table);
+    assert_eq!(read.last().unwrap(), "100004: 上海市黄浦区南京东路|3");
+    assert!(read.iter().all(|row| !row.contains('!')));
+}
+
+#[test]
+fn titles_tell_the_encoding_where_the_rest_says_little() {
+    for (encoding, titles) in [(GB18030, "phone1,电话"), (BIG5, "姓名,phone1"), (WINDOWS_1251, "ФИО,phone1")] {
+        let bytes = encoded(&format!("{titles}\nJoe,138\n"), encoding);
+        let mut table = open(&bytes);
+        assert_eq!(table.title().unwrap().cells.join(","), titles);
+        assert_eq!(rows(&mut table), ["2: Joe|138"]);
+    }
+}
+
+#[test]
+fn utf16_is_told_by_its_mark_or_by_its_zeros() {
+    let text = "姓名,phone1\r\n张三,138\r\n\"J\noe\",139\r\n";
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    for (mark, bytes, name) in [
+        (&b"\xFF\xFE"[..], &little, "UTF-16LE"),
+        (b"\xFE\xFF", &big, "UTF-16BE"),
+        (b"", &little, "UTF-16LE"),
+        (b"", &big, "UTF-16BE"),
+    ] {
+        let mut table = open(&[mark, bytes].concat());
+        assert_eq!(table.encoding(), name);
+        assert_eq!(rows(&mut table), ["2: 张三|138", "3: J\noe|139"]);
+    }
+}
+
+#[test]
+fn half_a_character_at_the_end_costs_its_row() {
+    let mut bytes = encoded("name,phone1\n张三,1\n李四,2\n王五,3\n赵六,", GB18030);
+    bytes.push(0xD5);
+    let found = rows(&mut open(&bytes));
+    assert_eq!(found[3], "5: 赵六|\u{FFFD} !byte 39 of the file, in column 2, is not GBK text");
+    let odd = [b"\xFF\xFE".to_vec(), "name\nJoe".encode_utf16().flat_map(u16::to_le_bytes).collect(), vec![b'x']];
+    let found = rows(&mut open(&odd.concat()));
+    assert_eq!(found, ["2: Joe\u{FFFD} !byte 19 of the file, in column 1, is not UTF-16LE text"]);
+}
