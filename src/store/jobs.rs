@@ -1,0 +1,267 @@
+//! Jobs: their row, their lease, their progress, their rejected rows.
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+
+use super::filter::{Filter, bad};
+use super::{Lease, Store, storage};
+use crate::fault::{Fault, Key, shown};
+use crate::request::Intake;
+use crate::time::Seconds;
+
+/// Where a job is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// Waits for its time, or for someone who runs it.
+    Scheduled,
+    /// Is being run, or was when its process died.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended otherwise.
+    Failed,
+    /// Was cancelled.
+    Cancelled,
+}
+
+impl JobState {
+    const ALL: [JobState; 5] =
+        [JobState::Scheduled, JobState::Running, JobState::Succeeded, JobState::Failed, JobState::Cancelled];
+
+    /// The name in replies and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            JobState::Scheduled => "scheduled",
+            JobState::Running => "running",
+            JobState::Succeeded => "succeeded",
+            JobState::Failed => "failed",
+            JobState::Cancelled => "cancelled",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// True where the job has ended.
+    pub fn is_end(self) -> bool {
+        !matches!(self, JobState::Scheduled | JobState::Running)
+    }
+}
+
+/// A job that is to be made.
+#[derive(Debug)]
+pub struct NewJob<'a> {
+    /// Into which campaign.
+    pub campaign: i64,
+    /// How the file is fetched: `http` or `ftp`.
+    pub source: &'a str,
+    /// From where, without login.
+    pub url: &'a str,
+    /// True: its login is kept beside the spool.
+    pub has_login: bool,
+    /// What is done with each record.
+    pub intake: &'a Intake,
+    /// Lines to remove from the top.
+    pub delrow: u64,
+    /// The name of its callback.
+    pub callback: &'a str,
+    /// When it is due.
+    pub run_at: Seconds,
+}
+
+/// How far a job is: committed with each chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Data rows done: `inserted + updated + skipped + rejected`. The job's place in the file.
+    pub read: u64,
+    /// New customers.
+    pub inserted: u64,
+    /// Duplicates that something was done to.
+    pub updated: u64,
+    /// Duplicates that nothing was done to.
+    pub skipped: u64,
+    /// Rows that can't be used.
+    pub rejected: u64,
+    /// New entries of the dial list.
+    pub dial_listed: u64,
+}
+
+/// A job as the store has it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is a column of the table job, described in schema.sql")]
+pub struct Job {
+    pub id: i64,
+    pub campaign: i64,
+    pub source: String,
+    pub url: String,
+    pub has_login: bool,
+    pub intake: Intake,
+    pub delrow: u64,
+    pub callback: String,
+    pub state: JobState,
+    pub run_at: Seconds,
+    pub started_at: Option<Seconds>,
+    pub finished_at: Option<Seconds>,
+    pub bytes_total: Option<u64>,
+    pub bytes_read: u64,
+    pub spool: Option<String>,
+    pub charset: Option<String>,
+    pub progress: Progress,
+    pub title: Option<Vec<String>>,
+    pub message: String,
+    pub warnings: Vec<String>,
+    pub cancel_asked: bool,
+}
+
+/// A row that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Its first line in the file, from 1.
+    pub line: u64,
+    /// Its cells, as a JSON array of texts.
+    pub cells: String,
+    /// Why.
+    pub reason: String,
+}
+
+const COLUMNS: &str = "id, campaign, source, url, has_login, intake, delrow, callback, state, run_at, started_at, \
+     finished_at, bytes_total, bytes_read, spool, charset, read, inserted, updated, skipped, rejected, dial_listed, \
+     title, message, warnings, cancel_asked";
+
+impl Store {
+    /// Makes a job; with a lease it is running at once, under that lease.
+    ///
+    /// `keep` is called with the new id before anyone can see the job; where it fails, there is no job.
+    pub fn job_add(
+        &self,
+        job: &NewJob<'_>,
+        lease: Option<&Lease>,
+        now: Seconds,
+        keep: impl FnOnce(i64) -> Result<(), Fault>,
+    ) -> Result<i64, Fault> {
+        let intake = serde_json::to_string(job.intake).map_err(|e| Fault::new(Key::JobNotMade, e.to_string()))?;
+        let state = if lease.is_some() { JobState::Running } else { JobState::Scheduled };
+        let delrow = i64::try_from(job.delrow).unwrap_or(i64::MAX);
+        self.write(|t| {
+            let id = t.query_row(
+                "INSERT INTO job (campaign, source, url, has_login, intake, delrow, callback, state, run_at, started_at,
+                                  lease_holder, lease_end)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id",
+                params![
+                    job.campaign,
+                    job.source,
+                    job.url,
+                    job.has_login,
+                    intake,
+                    delrow,
+                    job.callback,
+                    state.name(),
+                    job.run_at,
+                    lease.map(|_| now),
+                    lease.map_or("", |l| &l.holder),
+                    lease.map_or(0, |l| l.end_ms),
+                ],
+                |row| row.get(0),
+            );
+            let id = id.map_err(storage)?;
+            keep(id)?;
+            Ok(id)
+        })
+    }
+
+    /// The job of this id.
+    pub fn job(&self, id: i64) -> Result<Option<Job>, Fault> {
+        self.read(|c| job(c, id))
+    }
+
+    /// A page of jobs, by id; one more than the filter's limit where there are more.
+    pub fn jobs(&self, filter: &Filter) -> Result<Vec<Job>, Fault> {
+        let mut terms = vec!["id > ?1".to_owned()];
+        let mut values = vec![Sql::Integer(filter.after)];
+        for (name, wanted) in &filter.conditions {
+            let text = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
+            let value = match name.as_str() {
+                "campaign" => crate::catalog::decimal(&text).map(Sql::Integer),
+                _ => JobState::named(&crate::field::fold(&text)).map(|s| Sql::Text(s.name().to_owned())),
+            };
+            values.push(value.ok_or_else(|| bad(format!("{name} {} is none", shown(&text))))?);
+            terms.push(format!("{name} = ?{}", values.len()));
+        }
+        let sql =
+            format!("SELECT {COLUMNS} FROM job WHERE {} ORDER BY id LIMIT {}", terms.join(" AND "), filter.limit + 1);
+        self.read(|c| {
+            let mut select = c.prepare_cached(&sql).map_err(storage)?;
+            let rows = select.query_map(params_from_iter(values), read_job);
+            rows.and_then(Iterator::collect).map_err(storage)
+        })
+    }
+
+    /// The first `limit` rejected rows of a job after this line.
+    pub fn rejects(&self, job: i64, after: u64, limit: u32) -> Result<Vec<Reject>, Fault> {
+        self.read(|c| {
+            let sql = "SELECT line, cells, reason FROM job_reject WHERE job = ?1 AND line > ?2 ORDER BY line LIMIT ?3";
+            let mut select = c.prepare_cached(sql).map_err(storage)?;
+            let read =
+                |row: &Row<'_>| Ok(Reject { line: unsigned(row.get(0)?), cells: row.get(1)?, reason: row.get(2)? });
+            let rows = select.query_map(params![job, signed(after), limit], read);
+            rows.and_then(Iterator::collect).map_err(storage)
+        })
+    }
+}
+
+/// The job of this id, as this connection sees it.
+pub(super) fn job(c: &Connection, id: i64) -> Result<Option<Job>, Fault> {
+    let mut select = c.prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE id = ?1")).map_err(storage)?;
+    select.query_row([id], read_job).optional().map_err(storage)
+}
+
+fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
+    let count = |at: usize| row.get::<_, i64>(at).map(unsigned);
+    let list = |text: String| serde_json::from_str::<Vec<String>>(&text).unwrap_or_default();
+    let intake: String = row.get(5)?;
+    let state: String = row.get(8)?;
+    let broken = |at: usize| rusqlite::Error::InvalidColumnType(at, COLUMNS.to_owned(), rusqlite::types::Type::Text);
+    Ok(Job {
+        id: row.get(0)?,
+        campaign: row.get(1)?,
+        source: row.get(2)?,
+        url: row.get(3)?,
+        has_login: row.get(4)?,
+        intake: serde_json::from_str(&intake).map_err(|_| broken(5))?,
+        delrow: count(6)?,
+        callback: row.get(7)?,
+        state: JobState::named(&state).ok_or_else(|| broken(8))?,
+        run_at: row.get(9)?,
+        started_at: row.get(10)?,
+        finished_at: row.get(11)?,
+        bytes_total: row.get::<_, Option<i64>>(12)?.map(unsigned),
+        bytes_read: count(13)?,
+        spool: row.get(14)?,
+        charset: row.get(15)?,
+        progress: Progress {
+            read: count(16)?,
+            inserted: count(17)?,
+            updated: count(18)?,
+            skipped: count(19)?,
+            rejected: count(20)?,
+            dial_listed: count(21)?,
+        },
+        title: row.get::<_, Option<String>>(22)?.map(list),
+        message: row.get(23)?,
+        warnings: list(row.get(24)?),
+        cancel_asked: row.get(25)?,
+    })
+}
+
+pub(super) fn json(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
+}
+
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

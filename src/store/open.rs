@@ -1,0 +1,212 @@
+//! Opening: whose file it is, what SQLite is told, the first schema and its migrations.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::{Durability, forks, storage};
+use crate::fault::{Fault, Key, shown};
+
+/// "CJI1": marks a database as ours.
+const APPLICATION_ID: i32 = 0x434A_4931;
+
+/// Today's `user_version`.
+const VERSION: usize = 1;
+
+/// The changes that lead from each `user_version` to the next.
+const MIGRATIONS: [&str; VERSION] = [include_str!("schema.sql")];
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A file.
+    File(PathBuf),
+    /// Memory that the connections of one engine share, as a URI.
+    Memory(String),
+}
+
+impl Place {
+    pub fn of(location: &str) -> Result<Self, Fault> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        match location {
+            "" => Err(Fault::new(Key::Storage, "location is empty: give the path of the database, or :memory:")),
+            ":memory:" => {
+                let count = COUNT.fetch_add(1, Ordering::Relaxed);
+                Ok(Place::Memory(format!("file:/import-cji-{count}?vfs=memdb")))
+            }
+            path => Ok(Place::File(PathBuf::from(path))),
+        }
+    }
+
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Place::File(path) => Some(path),
+            Place::Memory(_) => None,
+        }
+    }
+
+    fn connect(&self, write: bool) -> Result<Connection, Fault> {
+        let access = match (self, write) {
+            (Place::Memory(_), _) => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            (Place::File(_), true) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            (Place::File(_), false) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        // Each connection serves one thread at a time: SQLite's own mutexes would only be taken in vain.
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        match self {
+            Place::File(path) => Connection::open_with_flags(path, flags),
+            Place::Memory(uri) => Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI),
+        }
+        .map_err(storage)
+    }
+}
+
+/// The writing connection, the store's name, and the note that this process has the file open.
+pub fn first(place: &Place, durability: Durability) -> Result<(Connection, String, Option<forks::Opened>), Fault> {
+    if let Place::File(path) = place {
+        create_private(path)?;
+    }
+    let settled = settled(place, durability).map_err(|fault| match place.path() {
+        Some(path) if !fault.message.starts_with("location") => {
+            fault.within(&format!("location {}", shown(&path.display().to_string())))
+        }
+        _ => fault,
+    });
+    let (connection, name) = settled?;
+    let opened = place.path().map(forks::note).transpose()?;
+    Ok((connection, name, opened))
+}
+
+fn settled(place: &Place, durability: Durability) -> Result<(Connection, String), Fault> {
+    let mut connection = place.connect(true)?;
+    patient(&mut connection)?;
+    let foreign = |what: &str| {
+        let path = place.path().map_or_else(String::new, |p| p.display().to_string());
+        Fault::new(Key::Storage, format!("location {} {what}; nothing was changed", shown(&path)))
+    };
+    let version = match whose(&connection) {
+        Ok(Owner::Ours(version)) => version,
+        Ok(Owner::Nobody) => 0,
+        Ok(Owner::Another) => return Err(foreign("is another program's SQLite database")),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Err(foreign("is no SQLite database"));
+        }
+        Err(error) => return Err(storage(error)),
+    };
+    if version > VERSION {
+        return Err(foreign("was made by a newer version of import-cji: use that one"));
+    }
+    settle(&connection, durability, version == 0)?;
+    if version < VERSION {
+        migrate(&mut connection).map_err(storage)?;
+    }
+    let name = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
+    Ok((connection, name))
+}
+
+/// The WAL file of this connection, which SQLite has made by now; in memory there is none.
+pub fn wal(place: &Place, connection: &Connection) -> Option<PathBuf> {
+    place.path()?;
+    // SQLite has made the path absolute and followed its links.
+    Some(PathBuf::from(format!("{}-wal", connection.path()?)))
+}
+
+/// One more connection, for reading.
+pub fn reader(place: &Place, durability: Durability) -> Result<Connection, Fault> {
+    let mut connection = place.connect(false)?;
+    patient(&mut connection)?;
+    settle(&connection, durability, false)?;
+    Ok(connection)
+}
+
+enum Owner {
+    Ours(usize),
+    Nobody,
+    Another,
+}
+
+fn whose(connection: &Connection) -> rusqlite::Result<Owner> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    if number("PRAGMA application_id")? == i64::from(APPLICATION_ID) {
+        return Ok(Owner::Ours(usize::try_from(number("PRAGMA user_version")?).unwrap_or(usize::MAX)));
+    }
+    let empty = number("SELECT count(*) FROM sqlite_schema")? == 0
+        && number("PRAGMA user_version")? == 0
+        && number("PRAGMA application_id")? == 0;
+    Ok(if empty { Owner::Nobody } else { Owner::Another })
+}
+
+/// Waits for other connections' locks: at first often, since most are short, and for a minute at most.
+fn patient(connection: &mut Connection) -> Result<(), Fault> {
+    fn wait(tries: i32) -> bool {
+        const QUICK: i32 = 200;
+        let pause_ms = if tries < QUICK { 1 } else { 5 };
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        tries < QUICK + 12_000
+    }
+    connection.busy_handler(Some(wait)).map_err(storage)
+}
+
+fn settle(connection: &Connection, durability: Durability, fresh: bool) -> Result<(), Fault> {
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    // A WAL stays one once set, so only a new file is told.
+    let journal = if fresh { "PRAGMA journal_mode = WAL;" } else { "" };
+    connection.set_prepared_statement_cache_capacity(128);
+    connection
+        .execute_batch(&format!(
+            "{journal}
+             PRAGMA synchronous = {synchronous};
+             PRAGMA foreign_keys = ON;
+             PRAGMA cache_size = -16384;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA journal_size_limit = 67108864;
+             PRAGMA trusted_schema = OFF;"
+        ))
+        .map_err(storage)
+}
+
+/// Leads the schema to today's version. Where two processes make the same file, the second finds it made.
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let done = usize::try_from(version).unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration)?;
+    }
+    if done == 0 {
+        transaction
+            .execute("INSERT INTO store (one, name, last_dial_entry) VALUES (1, lower(hex(randomblob(8))), 0)", [])?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    transaction.pragma_update(None, "user_version", i64::try_from(VERSION).unwrap_or(i64::MAX))?;
+    transaction.commit()
+}
+
+/// Makes the file with mode 0600 where it is not there; SQLite gives its WAL the same mode.
+fn create_private(path: &Path) -> Result<(), Fault> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(file) => drop::<File>(file),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && !path.is_file() => {
+            let message = format!("location {} is no file", shown(&path.display().to_string()));
+            return Err(Fault::new(Key::Storage, message));
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        // A database on a read-only disk can still be read.
+        Err(_) if path.is_file() => {}
+        Err(error) => {
+            let message = format!("location {} can't be made: {error}", shown(&path.display().to_string()));
+            return Err(Fault::new(Key::Storage, message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+-- The store's tables, at user_version 1. Times are seconds since 1970 (UTC) unless a comment says otherwise.
+-- docs/schema.md says which parts hosts may rely on.
+
+CREATE TABLE store (
+    one INTEGER PRIMARY KEY CHECK (one = 1),      -- there is one row
+    name TEXT NOT NULL,                           -- 16 random hex digits: part of the names of this store's spool files
+    last_dial_entry INTEGER NOT NULL,             -- the id given last to an entry of any dial list; ids are not used again
+    lease_boot TEXT NOT NULL DEFAULT '',          -- the boot of the machine that lease_start belongs to
+    lease_start INTEGER NOT NULL DEFAULT 0,       -- what the clock of dial leases showed at that boot, in milliseconds
+    lease_seen INTEGER NOT NULL DEFAULT 0         -- what it showed when somebody looked last, give or take a minute
+) STRICT;
+
+CREATE TABLE customer_table (
+    id INTEGER PRIMARY KEY,                       -- the customers are in the table customers_<id>
+    team INTEGER NOT NULL REFERENCES team (id)    -- whose customers they are
+) STRICT;
+
+CREATE TABLE team (
+    id INTEGER PRIMARY KEY,
+    orgidentity TEXT NOT NULL UNIQUE,             -- the team's identity string
+    name TEXT NOT NULL,                           -- what people call it
+    main_table INTEGER REFERENCES customer_table (id) -- its main table; NULL: none yet
+) STRICT;
+
+CREATE TABLE login (
+    team INTEGER NOT NULL REFERENCES team (id),
+    usertype TEXT NOT NULL CHECK (usertype IN ('agent', 'account')),
+    user TEXT NOT NULL,                           -- agent number or user name, compared exactly
+    verifier TEXT NOT NULL,                       -- Argon2id (PHC string) of the password's MD5 in lower-case hex
+    disabled INTEGER NOT NULL CHECK (disabled IN (0, 1)), -- 1: refused
+    PRIMARY KEY (team, usertype, user)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE field (
+    customer_table INTEGER NOT NULL REFERENCES customer_table (id),
+    position INTEGER NOT NULL,                    -- from 0
+    name TEXT NOT NULL,                           -- the column in customers_<id>
+    display TEXT NOT NULL,                        -- what people call it
+    type TEXT NOT NULL CHECK (type IN ('text', 'phone', 'integer', 'datetime')),
+    required INTEGER NOT NULL CHECK (required IN (0, 1)), -- 1: a record without it is refused
+    key_position INTEGER,                         -- its place in the unique key, from 0; NULL: not in it
+    PRIMARY KEY (customer_table, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE package (
+    id INTEGER PRIMARY KEY,
+    team INTEGER NOT NULL REFERENCES team (id),
+    customer_table INTEGER NOT NULL REFERENCES customer_table (id) -- its own, or the team's main table
+) STRICT;
+
+CREATE TABLE campaign (
+    id INTEGER PRIMARY KEY,                       -- unique over all teams
+    team INTEGER NOT NULL REFERENCES team (id),
+    package INTEGER NOT NULL REFERENCES package (id), -- the customers that it works
+    name TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX campaign_package ON campaign (package);
+
+-- The dial lists. Clustered by campaign and id, so that an import appends to the campaign's end, and a page of a list is
+-- one range. To lease an entry leaves its row alone: taking fifty that lie far apart must not write fifty pages. So each
+-- entry is either in dial_waiting or in dial_lease.
+CREATE TABLE dial_entry (
+    campaign INTEGER NOT NULL,                    -- whose dialer calls it
+    id INTEGER NOT NULL,                          -- unique over all campaigns; rises in the order of insertion
+    customer INTEGER NOT NULL,                    -- in the campaign's customers_<id>
+    phone TEXT NOT NULL,                          -- normalized
+    priority INTEGER NOT NULL,                    -- larger is dialled first
+    dial_time INTEGER,                            -- not before; NULL: at once
+    PRIMARY KEY (campaign, id)
+) STRICT, WITHOUT ROWID;
+
+-- Which entries go when a customer moves to another package.
+CREATE INDEX dial_entry_customer ON dial_entry (campaign, customer);
+
+-- The entries that nobody has leased, in the order of dialling: those of one import that follow each other with the same
+-- priority and time are one row, which leases shorten from its front. Ids on the way may be of entries that were removed.
+CREATE TABLE dial_waiting (
+    campaign INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    due INTEGER NOT NULL,                         -- the dial time; -100000000000, before all times: at once
+    first INTEGER NOT NULL,                       -- the first entry's id
+    last INTEGER NOT NULL,                        -- and the last one's
+    PRIMARY KEY (campaign, priority DESC, due, first)
+) STRICT, WITHOUT ROWID;
+
+-- The entries that a dialer has, or had until its lease ran out: those go back to dial_waiting with the next call.
+CREATE TABLE dial_lease (
+    campaign INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    lease_end INTEGER NOT NULL,                   -- when it runs out; in milliseconds since 1970, but by a clock of its own
+                                                  -- that is not set with the time of day
+    PRIMARY KEY (campaign, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX dial_lease_end ON dial_lease (campaign, lease_end);
+
+-- The priorities of a campaign's waiting entries, so that those with nothing due are not looked at: there may be as many
+-- as entries. A priority with a waiting entry has its row; a row may outlive the last entry.
+CREATE TABLE dial_level (
+    campaign INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    asleep_until INTEGER,                         -- the least dial_waiting.due, or less; NULL: awake, look
+    PRIMARY KEY (campaign, priority)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX dial_level_awake ON dial_level (campaign, priority DESC) WHERE asleep_until IS NULL;
+CREATE INDEX dial_level_asleep ON dial_level (campaign, asleep_until) WHERE asleep_until IS NOT NULL;
+
+CREATE TABLE job (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    campaign INTEGER NOT NULL REFERENCES campaign (id),
+    source TEXT NOT NULL CHECK (source IN ('http', 'ftp')),
+    url TEXT NOT NULL,                            -- without login
+    has_login INTEGER NOT NULL CHECK (has_login IN (0, 1)), -- 1: the login lies beside the spool until the job ends
+    intake TEXT NOT NULL,                         -- what is done with each record, as JSON
+    delrow INTEGER NOT NULL,                      -- lines to remove from the top
+    callback TEXT NOT NULL,                       -- the name of the callback; empty: none
+    state TEXT NOT NULL CHECK (state IN ('scheduled', 'running', 'succeeded', 'failed', 'cancelled')),
+    run_at INTEGER NOT NULL,                      -- when it is due
+    started_at INTEGER,                           -- NULL: not yet
+    finished_at INTEGER,                          -- NULL: not yet
+    bytes_total INTEGER,                          -- of the file; NULL: unknown
+    bytes_read INTEGER NOT NULL DEFAULT 0,        -- fetched so far
+    spool TEXT,                                   -- the name of the whole spooled file; NULL: none (yet)
+    charset TEXT,                                 -- what the server declared; NULL: nothing
+    read INTEGER NOT NULL DEFAULT 0,              -- data rows done; the job's place in the file too
+    inserted INTEGER NOT NULL DEFAULT 0,
+    updated INTEGER NOT NULL DEFAULT 0,
+    skipped INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    dial_listed INTEGER NOT NULL DEFAULT 0,
+    title TEXT,                                   -- the title row's cells as a JSON array; NULL: not known (yet)
+    message TEXT NOT NULL DEFAULT '',             -- of its reply
+    warnings TEXT NOT NULL DEFAULT '[]',          -- JSON array
+    cancel_asked INTEGER NOT NULL DEFAULT 0 CHECK (cancel_asked IN (0, 1)),
+    lease_end INTEGER NOT NULL DEFAULT 0,         -- in milliseconds since the machine's boot: no clock that is set moves it
+    lease_holder TEXT NOT NULL DEFAULT ''         -- who runs it: random, new for each run
+) STRICT;
+
+CREATE INDEX job_waiting ON job (run_at) WHERE state IN ('scheduled', 'running');
+CREATE INDEX job_campaign ON job (campaign, id);
+
+CREATE TABLE job_reject (
+    job INTEGER NOT NULL REFERENCES job (id),
+    line INTEGER NOT NULL,                        -- the row's first line in the file, from 1
+    cells TEXT NOT NULL,                          -- the row as it was, as a JSON array
+    reason TEXT NOT NULL,
+    PRIMARY KEY (job, line)
+) STRICT;
+
+-- Views for hosts; each campaign has campaign_<id>_customers besides (store/views.rs). Ask for one campaign: WHERE campaign = ?
+
+-- The dial list in the order of dialling, those whose time has not come and leased ones in their places.
+CREATE VIEW dial_list AS
+    SELECT campaign, id, customer, phone, priority, dial_time, state FROM (
+        SELECT w.campaign, e.id, e.customer, e.phone, w.priority, e.dial_time, 'waiting' AS state, w.due, w.first
+        FROM dial_waiting w CROSS JOIN dial_entry e ON e.campaign = w.campaign AND e.id BETWEEN w.first AND w.last
+        UNION ALL
+        SELECT l.campaign, l.id, e.customer, e.phone, e.priority, e.dial_time,
+               iif(l.lease_end > unixepoch('subsec') * 1000, 'leased', 'waiting'), ifnull(e.dial_time, -100000000000), l.id
+        FROM dial_lease l CROSS JOIN dial_entry e ON e.campaign = l.campaign AND e.id = l.id
+        ORDER BY 1, 5 DESC, 8, 9, 2);
+
+-- The jobs without what only the library needs.
+CREATE VIEW job_history AS
+    SELECT campaign, id, source, url, state, run_at, started_at, finished_at, bytes_total, bytes_read,
+           read, inserted, updated, skipped, rejected, dial_listed, message, warnings
+    FROM job ORDER BY campaign, id;
