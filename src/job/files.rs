@@ -1,0 +1,216 @@
+//! The files of jobs in the spool folder: the fetched file of a run, and the login of a job's file server, which lies in no
+//! database page and no WAL, so that it can be overwritten.
+//!
+//! `import-cji-<store>-<job>-<holder>.csv` belongs to one run: a process that was stopped and lost its job to another writes,
+//! truncates and removes none of the other's. `import-cji-<store>-<job>.login` belongs to the job.
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use zeroize::Zeroizing;
+
+use crate::catalog::decimal;
+use crate::fault::{Fault, Key};
+use crate::source::{Spool, spool};
+use crate::store::{Job, Lease, OpenJob, Store};
+
+const FILE: &str = ".csv";
+const LOGIN: &str = ".login";
+
+/// The logins of a store in memory, which end with their process: nobody would sweep a file of theirs.
+pub type Kept = Mutex<HashMap<i64, Zeroizing<String>>>;
+
+/// The spool folder, as the jobs of one store use it.
+pub struct Files<'s> {
+    folder: &'s Path,
+    store: &'s Store,
+    kept: &'s Kept,
+    prefix: String,
+}
+
+impl<'s> Files<'s> {
+    /// Those of this store in this folder.
+    pub fn new(folder: &'s Path, store: &'s Store, kept: &'s Kept) -> Self {
+        Self { folder, store, kept, prefix: format!("import-cji-{}-", store.name()) }
+    }
+
+    /// A new, empty file of this run.
+    pub fn spool(&self, job: i64, lease: &Lease) -> Result<Spool, Fault> {
+        Spool::create(self.folder, &self.spool_name(job, lease))
+    }
+
+    /// The name of this run's file.
+    pub fn spool_name(&self, job: i64, lease: &Lease) -> String {
+        format!("{}{job}-{}{FILE}", self.prefix, lease.holder)
+    }
+
+    /// Where a file of this name lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<i64, Zeroizing<String>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn login_path(&self, job: i64) -> PathBuf {
+        self.folder.join(format!("{}{job}{LOGIN}", self.prefix))
+    }
+
+    /// Keeps a login, with mode 0600. To be called in the transaction that makes the job: a file that is there already is
+    /// left from one that was given up, whose id this one got.
+    pub fn keep_login(&self, job: i64, (user, password): (&str, &str)) -> Result<(), Fault> {
+        let path = self.login_path(job);
+        let text = Zeroizing::new(format!("{user}\0{password}"));
+        if self.store.path().is_none() {
+            self.kept().insert(job, text);
+            return Ok(());
+        }
+        let written = forget(&path).and_then(|()| {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| {
+            Fault::new(Key::JobNotMade, format!("the login of the file server can't be kept: {error}"))
+        })
+    }
+
+    /// Reads a login.
+    pub fn login(&self, job: i64) -> Result<(Zeroizing<String>, Zeroizing<String>), Fault> {
+        let lost = || Fault::new(Key::FetchFailed, "the login of the file server is lost: make the import anew");
+        let text = match self.kept().get(&job) {
+            Some(text) => text.clone(),
+            None => fs::read_to_string(self.login_path(job)).map(Zeroizing::new).map_err(|_| lost())?,
+        };
+        let (user, password) = text.split_once('\0').ok_or_else(lost)?;
+        Ok((Zeroizing::new(user.to_owned()), Zeroizing::new(password.to_owned())))
+    }
+
+    /// Overwrites the login of a job that was not made.
+    pub fn forget_login(&self, job: i64) {
+        self.kept().remove(&job);
+        // What can't be removed now is met by the next sweep; so too below.
+        let _ = forget(&self.login_path(job));
+    }
+
+    /// Removes the files of a job that has ended.
+    pub fn clear(&self, job: &Job, lease: Option<&Lease>) {
+        self.forget_login(job.id);
+        let of_run = lease.map(|lease| self.spool_name(job.id, lease));
+        for name in job.spool.iter().chain(&of_run) {
+            let _ = spool::remove(&self.path(name));
+        }
+    }
+
+    /// Removes what killed processes left, and nothing that anyone uses.
+    pub fn sweep(&self) {
+        spool::sweep(self.folder, &self.prefix, &|name| self.is_live(name));
+    }
+
+    /// Removes everything: for a store in memory, which ends with its engine.
+    pub fn remove_all(&self) {
+        spool::sweep(self.folder, &self.prefix, &|_| false);
+    }
+
+    /// True for the rest of the name of a file that is used, or that can't be looked up now. The file was seen before its
+    /// job is: a run is recorded before it makes its file.
+    fn is_live(&self, rest: &str) -> bool {
+        if let Some(job) = rest.strip_suffix(LOGIN).and_then(decimal) {
+            // What can't be looked up counts as used.
+            let is_used =
+                |found: Result<Option<OpenJob>, Fault>| !found.is_ok_and(|open| !open.is_some_and(|o| o.has_login));
+            let live = is_used(self.store.job_open(job)) || is_used(self.store.job_open_settled(job));
+            if !live {
+                self.forget_login(job);
+            }
+            return live;
+        }
+        let run = rest.strip_suffix(FILE).and_then(|run| run.split_once('-'));
+        let Some((job, holder)) = run.and_then(|(job, holder)| Some((decimal(job)?, holder))) else {
+            return true;
+        };
+        match self.store.job_open(job) {
+            Ok(Some(open)) => open.holder == holder || open.spool == Some(format!("{}{rest}", self.prefix)),
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+}
+
+/// Overwrites a login and removes its file; one that is gone is forgotten already.
+fn forget(path: &Path) -> io::Result<()> {
+    let length = match fs::symlink_metadata(path) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let zeros = vec![0; usize::try_from(length).unwrap_or(0)];
+    let overwritten = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path).and_then(|mut file| {
+        file.write_all(&zeros)?;
+        file.sync_all()
+    });
+    overwritten.and(fs::remove_file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::merge::{ChangePackage, DupDialList, Dupway, Rules};
+    use crate::request::Intake;
+    use crate::store::{Durability, NewJob};
+
+    #[test]
+    fn a_sweep_leaves_the_login_of_a_job_that_is_being_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = folder.path().join("calls.db");
+        let store = Store::open(location.to_str().unwrap(), Durability::Normal).unwrap();
+        store.team_add("team", "").unwrap();
+        let campaign = store.campaign_add("team", &crate::catalog::campaign(r#"{"name":"Spring"}"#).unwrap()).unwrap();
+        let rules = Rules {
+            empty_agent: false,
+            reset_status: false,
+            dupway: Dupway::Skip,
+            dial_list: DupDialList::All,
+            change_package: ChangePackage::Skip,
+        };
+        let (phone_field, priority_field, dialtime_field) = Default::default();
+        let new = NewJob {
+            campaign,
+            source: "http",
+            url: "http://localhost/",
+            has_login: true,
+            intake: &Intake { phone_field, priority_field, dialtime_field, rules },
+            delrow: 0,
+            callback: "",
+            run_at: 0,
+        };
+        let kept = Kept::default();
+        let files = Files::new(folder.path(), &store, &kept);
+        let job = thread::scope(|scope| {
+            let made = store.job_add(&new, None, 0, |job| {
+                files.keep_login(job, ("joe", "hush-hush"))?;
+                // What lies there and was never made goes, even meanwhile; but the sweep has to wait for this job.
+                scope.spawn(|| Files::new(folder.path(), &store, &kept).sweep());
+                thread::sleep(Duration::from_millis(200));
+                Ok(())
+            });
+            made.unwrap()
+        });
+        assert_eq!(files.login(job).unwrap().1.as_str(), "hush-hush");
+        let given_up = store.job_add(&new, None, 0, |job| {
+            files.keep_login(job, ("joe", "given up"))?;
+            Err(Fault::new(Key::Storage, "given up"))
+        });
+        assert!(given_up.is_err() && files.login(job + 1).is_ok());
+        files.sweep();
+        assert!(files.login(job).is_ok() && files.login(job + 1).is_err());
+    }
+}

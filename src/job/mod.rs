@@ -1,0 +1,81 @@
+//! Jobs: one for each file that is imported. Made, run, watched, cancelled, taken up again.
+
+mod files;
+pub mod holder;
+mod reader;
+mod rest;
+mod run;
+pub mod worker;
+mod writer;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::fault::{Fault, Key};
+use crate::file::rejects::RejectsFile;
+use crate::store::{Job, Lease, Store};
+use crate::time::Zone;
+
+pub use files::{Files, Kept};
+pub use rest::Resting;
+pub use run::{Ended, Runner};
+
+/// The lease of a run that begins now.
+pub fn new_lease() -> Result<Lease, Fault> {
+    holder::new().map(Lease::new)
+}
+
+/// A job as the contract's JSON (section 8).
+pub fn to_json(job: &Job, zone: &Zone) -> Value {
+    let time = |at: Option<i64>| at.map(|at| zone.show(at));
+    json!({
+        "id": job.id,
+        "campaign": job.campaign,
+        "source": job.source,
+        "url": job.url,
+        "state": job.state.name(),
+        "run_at": zone.show(job.run_at),
+        "started_at": time(job.started_at),
+        "finished_at": time(job.finished_at),
+        "bytes_total": job.bytes_total,
+        "bytes_read": job.bytes_read,
+        "read": job.progress.read,
+        "inserted": job.progress.inserted,
+        "updated": job.progress.updated,
+        "skipped": job.progress.skipped,
+        "rejected": job.progress.rejected,
+        "dial_listed": job.progress.dial_listed,
+        "message": job.message,
+        "warnings": job.warnings,
+    })
+}
+
+/// Writes a job's rejected rows to a CSV file; tells how many they are.
+pub fn write_rejects(store: &Store, job: &Job, path: &Path) -> Result<u64, Fault> {
+    const PAGE: u32 = 500;
+    let title = if let Some(title) = &job.title {
+        title.clone()
+    } else {
+        let campaign = store.campaign(job.campaign)?;
+        let names = campaign.map(|c| c.fields.all().iter().map(|f| f.name.clone()).collect());
+        names.unwrap_or_default()
+    };
+    let mut file = RejectsFile::create(path, &title)?;
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let page = store.rejects(job.id, after, PAGE)?;
+        for reject in &page {
+            let cells: Vec<String> = serde_json::from_str(&reject.cells)
+                .map_err(|error| Fault::new(Key::Storage, format!("line {}: {error}", reject.line)))?;
+            file.write(cells.iter().map(String::as_str), reject.line, &reject.reason)?;
+            count += 1;
+            after = reject.line;
+        }
+        if page.len() < PAGE as usize {
+            break;
+        }
+    }
+    file.finish()?;
+    Ok(count)
+}

@@ -1,0 +1,201 @@
+//! Running a job: its file is fetched, read, and written in chunks; it can be watched, cancelled and taken up again.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::Files;
+use crate::fault::{Fault, Key};
+use crate::file::Limits;
+use crate::source::{FetchError, Location, Network, Protocol, Transfer};
+use crate::store::{Job, JobState, Lease, Store};
+use crate::time::{Zone, now};
+
+/// How often a run looks up from its work or from waiting.
+pub(super) const PULSE: Duration = Duration::from_millis(100);
+/// How often a lease is renewed.
+const RENEWED: Duration = Duration::from_secs(1);
+
+/// What runs need of the engine.
+pub struct Runner<'e> {
+    /// The store.
+    pub store: &'e Store,
+    /// The fetchers.
+    pub network: &'e Network,
+    /// The zone of local times.
+    pub zone: &'e Zone,
+    /// Bounds of the file.
+    pub limits: Limits,
+    /// Where fetched files lie.
+    pub files: Files<'e>,
+    /// Told how the job goes, at most ten times a second; true cancels it.
+    pub progress: &'e dyn Fn(&Job) -> bool,
+    /// Set from outside: the run is to break off, and to go on later.
+    pub stop: &'e AtomicBool,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// All rows are done.
+    Succeeded,
+    /// It can't go on.
+    Failed(Fault),
+    /// Somebody cancelled it.
+    Cancelled,
+    /// It was broken off, from outside or by a trouble that may pass, and goes on later.
+    Stopped(Option<Fault>),
+    /// Another process has taken it.
+    Lost,
+}
+
+/// Why a run can't go on: every end but a good one.
+pub(super) type Halt = Ended;
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Self {
+        match fault.key {
+            Key::StorageForNow => Ended::Stopped(Some(fault)),
+            _ => Ended::Failed(fault),
+        }
+    }
+}
+
+/// A run of one job.
+pub(super) struct Run<'r, 'e> {
+    pub(super) runner: &'r Runner<'e>,
+    pub(super) job: &'r mut Job,
+    pub(super) lease: &'r mut Lease,
+    looked: Instant,
+    pub(super) renewed: Instant,
+    told: Option<Instant>,
+}
+
+impl Runner<'_> {
+    /// Runs a job under its lease, to whatever end. Changes `job` as it goes; the end itself is recorded by the caller.
+    pub fn run(&self, job: &mut Job, lease: &mut Lease) -> Ended {
+        let now = Instant::now();
+        let mut run = Run { runner: self, job, lease, looked: now, renewed: now, told: None };
+        match run.steps() {
+            Ok(()) => Ended::Succeeded,
+            Err(ended) => ended,
+        }
+    }
+
+    /// Records how a job ended and removes its files; true where this holder may tell of it.
+    pub fn end(&self, job: &Job, lease: &Lease, state: JobState, message: &str) -> Result<bool, Fault> {
+        let held = self.store.job_end(job, lease, state, message, now())?;
+        if held {
+            self.files.clear(job, Some(lease));
+        }
+        Ok(held)
+    }
+}
+
+impl Run<'_, '_> {
+    fn steps(&mut self) -> Result<(), Halt> {
+        let campaign = self.runner.store.campaign(self.job.campaign)?;
+        let campaign = campaign.ok_or_else(|| Fault::new(Key::CampaignUnknown, "its campaign is gone"))?;
+        self.look(true)?;
+        self.fetch()?;
+        self.import(&campaign)
+    }
+
+    /// Fetches the file, unless an earlier run did.
+    fn fetch(&mut self) -> Result<(), Halt> {
+        let runner = self.runner;
+        if let Some(name) = self.job.spool.take() {
+            let whole = runner.files.path(&name).metadata().is_ok_and(|found| found.len() == self.job.bytes_read);
+            if whole {
+                self.job.spool = Some(name);
+                return Ok(());
+            }
+            if self.job.progress.read > 0 {
+                let rows = self.job.progress.read;
+                let message = format!(
+                    "the spooled file was lost after {rows} rows; they stay imported: import the file again, \
+                     duplicates are recognized"
+                );
+                return Err(Fault::new(Key::FetchFailed, message).into());
+            }
+        }
+        let location = self.location()?;
+        let mut spool = runner.files.spool(self.job.id, self.lease)?;
+        // A run that found no room on the disk is tried again and again, but the server is asked once there is more.
+        spool.needs(self.job.bytes_total.unwrap_or(self.job.bytes_read))?;
+        let mut halt = None;
+        let fetched = runner.network.fetch(&location, &mut spool, &mut |transfer: &Transfer| {
+            self.job.bytes_total = transfer.bytes_total;
+            self.job.bytes_read = transfer.bytes_read;
+            match self.look(false) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(ended) => {
+                    halt = Some(ended);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        let fetched = match (fetched, halt) {
+            (_, Some(halt)) => return Err(halt),
+            (Ok(fetched), None) => fetched,
+            (Err(FetchError::Failed(fault)), None) => return Err(fault.into()),
+            (Err(FetchError::Cancelled), None) => return Err(Ended::Cancelled),
+        };
+        self.job.bytes_total = Some(fetched.bytes);
+        self.job.bytes_read = fetched.bytes;
+        self.warn(fetched.warnings);
+        self.job.charset = fetched.charset;
+        self.job.spool = Some(runner.files.spool_name(self.job.id, self.lease));
+        held(runner.store.job_fetched(self.job, self.lease)?)
+    }
+
+    fn location(&self) -> Result<Location, Fault> {
+        let (user, password) = match self.job.has_login {
+            true => self.runner.files.login(self.job.id)?,
+            false => Default::default(),
+        };
+        let protocol = if self.job.source == Protocol::Ftp.name() { Protocol::Ftp } else { Protocol::Http };
+        Location::parse(protocol, &self.job.url, &user, &password)
+    }
+
+    /// Looks up from the work: renews the lease, tells the progress, sees whether to go on.
+    pub(super) fn look(&mut self, first: bool) -> Result<(), Halt> {
+        if self.runner.stop.load(Ordering::Relaxed) {
+            return Err(Ended::Stopped(None));
+        }
+        if !first && self.looked.elapsed() < PULSE {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        if self.runner.store.job_cancel_asked(self.job.id)? {
+            return Err(Ended::Cancelled);
+        }
+        if self.renewed.elapsed() >= RENEWED {
+            let (total, read) = (self.job.bytes_total, Some(self.job.bytes_read).filter(|_| self.job.spool.is_none()));
+            let still = self.runner.store.job_renew(self.job.id, self.lease, total, read)?;
+            held(still)?;
+            self.renewed = Instant::now();
+        }
+        if self.told.is_none_or(|told| told.elapsed() >= PULSE) {
+            self.told = Some(Instant::now());
+            if (self.runner.progress)(self.job) {
+                return Err(Ended::Cancelled);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what the user should know, but for what an earlier run recorded already.
+    pub(super) fn warn(&mut self, warnings: Vec<String>) {
+        for warning in warnings {
+            if !self.job.warnings.contains(&warning) {
+                self.job.warnings.push(warning);
+            }
+        }
+    }
+}
+
+/// Goes on only while this run holds the job.
+pub(super) fn held(held: bool) -> Result<(), Halt> {
+    if held { Ok(()) } else { Err(Ended::Lost) }
+}

@@ -1,0 +1,113 @@
+//! The writing half of a running job: rows go into the store in chunks, the job's counts and its place in the file with them.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::reader::{Part, Reading, Rows};
+use super::run::{Halt, PULSE, Run, held};
+use crate::fault::{Fault, Key};
+use crate::intake::take;
+use crate::store::Campaign;
+use crate::time::now;
+
+/// How long a chunk should hold the write lock; half of what the contract allows at most.
+const CHUNK: Duration = Duration::from_millis(50);
+/// The rows of the first chunk, and the fewest and the most of any.
+const FIRST_ROWS: usize = 250;
+const FEWEST_ROWS: usize = 20;
+const MOST_ROWS: usize = 20_000;
+
+impl Run<'_, '_> {
+    /// Reads the spooled file on one thread and writes it on this one.
+    pub(super) fn import(&mut self, campaign: &Campaign) -> Result<(), Halt> {
+        let name = self.job.spool.as_deref();
+        let name = name.ok_or_else(|| Fault::new(Key::Storage, "the spooled file has no name"))?;
+        let path = self.runner.files.path(name);
+        let rows_wanted = AtomicUsize::new(FIRST_ROWS);
+        let (charset, intake) = (self.job.charset.clone(), self.job.intake.clone());
+        let reading = Reading {
+            path: &path,
+            charset: charset.as_deref(),
+            delrow: self.job.delrow,
+            limits: self.runner.limits,
+            campaign,
+            intake: &intake,
+            zone: self.runner.zone,
+            done: self.job.progress.read,
+            rows_wanted: &rows_wanted,
+        };
+        thread::scope(|scope| {
+            let (tell, told) = sync_channel(1);
+            let reader = thread::Builder::new().name("cji-read".into()).spawn_scoped(scope, || {
+                let tell = tell;
+                reading.run(|part| match tell.send(part) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                });
+            });
+            reader.map_err(|error| Fault::new(Key::JobNotMade, format!("no thread for the file: {error}")))?;
+            // Dropping `told` when the writing ends, well or not, ends the reader.
+            self.write(campaign, &told, &rows_wanted)
+        })
+    }
+
+    fn write(&mut self, campaign: &Campaign, told: &Receiver<Part>, rows_wanted: &AtomicUsize) -> Result<(), Halt> {
+        loop {
+            self.look(false)?;
+            match told.recv_timeout(PULSE) {
+                Ok(Part::Opened { title, warnings }) => {
+                    self.warn(warnings);
+                    self.job.title = Some(title);
+                    held(self.runner.store.job_opened(self.job, self.lease)?)?;
+                }
+                Ok(Part::Rows(rows)) => {
+                    let took = self.chunk(campaign, &rows)?;
+                    rows_wanted.store(next_rows(rows.batch.len() + rows.rejects.len(), took), Ordering::Relaxed);
+                }
+                Ok(Part::Failed(fault)) => return Err(fault.into()),
+                Ok(Part::End) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Fault::new(Key::Storage, "the reader of the file broke down").into());
+                }
+            }
+        }
+    }
+
+    /// Writes some rows in one transaction, the job's counts with them; tells how long that held the write lock.
+    fn chunk(&mut self, campaign: &Campaign, rows: &Rows) -> Result<Duration, Halt> {
+        let (id, rules, lease) = (self.job.id, self.job.intake.rules, &mut *self.lease);
+        let mut progress = self.job.progress;
+        let (ours, took) = self.runner.store.chunk(|chunk| {
+            if !chunk.job_is_held(id, lease)? {
+                return Ok(false);
+            }
+            let (applied, _) = take(chunk, campaign, &rows.batch, rules, now())?;
+            let rejected = rows.rejects.len() as u64;
+            progress.read += rows.batch.len() as u64 + rejected;
+            progress.rejected += rejected;
+            progress.inserted += applied.inserted;
+            progress.updated += applied.updated;
+            progress.skipped += applied.skipped;
+            progress.dial_listed += applied.dial_listed;
+            chunk.job_progress(id, lease, &progress, &rows.rejects)?;
+            Ok(true)
+        })?;
+        held(ours)?;
+        self.job.progress = progress;
+        self.renewed = Instant::now();
+        Ok(took)
+    }
+}
+
+/// How many rows should hold the lock for as long as a chunk may.
+fn next_rows(rows: usize, took: Duration) -> usize {
+    let per_row = took.as_nanos().max(1) / rows.max(1) as u128;
+    let fit = CHUNK.as_nanos() / per_row.max(1);
+    let fit = usize::try_from(fit).unwrap_or(MOST_ROWS);
+    // At most twice as many: one quick chunk says little of the next.
+    fit.min(rows.saturating_mul(2)).clamp(FEWEST_ROWS, MOST_ROWS)
+}
