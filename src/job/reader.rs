@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde::Serializer;
+
 use crate::fault::Fault;
 use crate::file::{Limits, Opening, Row, Table};
 use crate::mapping::Mapping;
@@ -115,11 +117,17 @@ impl Reading<'_> {
                     .or_else(|| mapping.draft(|at| row.cell(at), &mut rows.batch).err().map(|fault| fault.message))
             };
             if let Some(reason) = reason {
-                let cells: Vec<&str> = row.cells().collect();
-                let cells = serde_json::Value::from(cells).to_string();
-                rows.rejects.push(Reject { line: row.line(), cells, reason });
+                rows.rejects.push(Reject { line: row.line(), cells: as_json(row), reason });
             }
         }
         Ok(rows)
     }
+}
+
+/// The cells as a JSON array. Written as they are met: a row may have a million of them.
+fn as_json(row: &Row) -> String {
+    let mut json = Vec::new();
+    // Neither a text nor memory can fail to take it.
+    let _ = serde_json::Serializer::new(&mut json).collect_seq(row.cells());
+    String::from_utf8(json).unwrap_or_default()
 }
