@@ -6,8 +6,8 @@
 //!
 //! What the contract leaves open:
 //!
-//! * A line is blank if it holds nothing, or spaces and tabs that are not the delimiter. With `delrow` 0, line 1 is the
-//!   first that is not blank, and after a spreadsheet's own `sep=;` the next. A Ctrl-Z at the end of a file is no text.
+//! * A line is blank if it holds nothing, or spaces and tabs that are not the delimiter; where the first data line must
+//!   tell the delimiter, a line of tabs before it is blank too. With `delrow` 0, line 1 is the first that is not blank, and after a spreadsheet's own `sep=;` the next. A Ctrl-Z at the end of a file is no text.
 //! * With `delrow` 0 a title row may run over line ends in quoted cells; removed lines never do.
 //! * Of pairs that name as many fields, the first line wins, then the delimiter that gives it most columns, then the
 //!   order comma, semicolon, tab, pipe. If none names any and line 1 has one column, the first data line decides.
