@@ -211,16 +211,21 @@ fn first_difference(left: &str, whole: &str) -> String {
     format!("{} lines, {} uninterrupted; first difference: {differ:?}", left.lines().count(), whole.lines().count())
 }
 
+/// A store whose one job runs under a process that was just killed.
+fn orphaned(folder: &Path, web: &Web) -> Library {
+    let path = folder.join("calls.db");
+    queued(&path, web);
+    let mut process = Process::run("the_process_that_runs_the_job", &[("PATH", path.to_str().unwrap())]);
+    process.wait_for("it runs").expect("it runs");
+    assert!(process.kill());
+    Library::open(path.to_str().unwrap(), r#"{"timezone":"UTC"}"#).expect("the store")
+}
+
 #[test]
 fn the_next_run_takes_up_a_job_that_lost_its_process() {
     let folder = TempDir::new().unwrap();
     let web = server();
-    let path = folder.path().join("calls.db");
-    queued(&path, &web);
-    let mut process = Process::run("the_process_that_runs_the_job", &[("PATH", path.to_str().unwrap())]);
-    process.wait_for("it runs").expect("it runs");
-    assert!(process.kill());
-    let library = Library::open(path.to_str().unwrap(), r#"{"timezone":"UTC"}"#).expect("the store");
+    let library = orphaned(folder.path(), &web);
     assert_eq!(done(&library.jobs_run_due()), "1", "at once, though the lease lasts");
     assert_eq!(library.job_get("1")["data"]["state"], "succeeded");
 }
@@ -229,12 +234,7 @@ fn the_next_run_takes_up_a_job_that_lost_its_process() {
 fn a_job_that_lost_its_process_can_be_cancelled_by_any_other() {
     let folder = TempDir::new().unwrap();
     let web = server();
-    let path = folder.path().join("calls.db");
-    queued(&path, &web);
-    let mut process = Process::run("the_process_that_runs_the_job", &[("PATH", path.to_str().unwrap())]);
-    process.wait_for("it runs").expect("it runs");
-    assert!(process.kill());
-    let library = Library::open(path.to_str().unwrap(), r#"{"timezone":"UTC"}"#).expect("the store");
+    let library = orphaned(folder.path(), &web);
     // Its holder is seen to be gone, so nobody waits for the end of the lease.
     done(&library.job_cancel("1"));
     let job = library.job_get("1")["data"].clone();
