@@ -1,32 +1,25 @@
-//! The committed header is true to `src/ffi`, and the shared library exports exactly its functions.
+//! The committed header is true to `src/ffi`, `tests/data/abi.json` to the header, and the shared library exports exactly
+//! its functions.
 
 mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::{Value, json};
 
 /// In the order of the header.
 const SOURCES: [&str; 7] = ["handle", "callback", "opening", "imports", "catalog", "jobs", "customers"];
 
 #[test]
 fn the_committed_header_is_true_to_the_source() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
-    let mut builder = cbindgen::Builder::new().with_config(config);
-    for source in SOURCES {
-        builder = builder.with_src(root.join(format!("src/ffi/{source}.rs")));
-    }
-    let mut made = Vec::new();
-    builder.generate().expect("a header").write(&mut made);
-    let made = String::from_utf8(made).expect("UTF-8");
-
-    let path = root.join("include/import_cji.h");
+    let made = header_of_the_source();
     if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, &made).expect("the header can be written");
+        fs::write(common::header(), &made).expect("the header can be written");
     }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
+    let committed = fs::read_to_string(common::header()).unwrap_or_default();
     assert!(committed == made, "include/import_cji.h is stale: BLESS=1 cargo test --test header rewrites it");
 }
 
@@ -70,14 +63,89 @@ fn the_header_declares_the_functions_of_the_contract() {
     assert_eq!(functions_of_the_header(), contract);
 }
 
-/// The names before a parenthesis on the declarations' first lines.
+/// "A check that each binding declares every function of the header with the right types": they compare with this file.
+#[test]
+fn the_committed_abi_is_true_to_the_header() {
+    let made = abi_of(&header_of_the_source());
+    let committed = fs::read_to_string(abi_path()).unwrap_or_default();
+    if std::env::var_os("BLESS").is_some() {
+        let before: Value = serde_json::from_str(&committed).unwrap_or(json!({"functions": []}));
+        let kept = |function: &Value| made["functions"].as_array().expect("functions").contains(function);
+        let broken: Vec<&Value> =
+            before["functions"].as_array().expect("functions").iter().filter(|function| !kept(function)).collect();
+        assert!(
+            broken.is_empty() || made["abi_version"] != before["abi_version"],
+            "programs that are linked already call these functions as they were: raise CJI_ABI_VERSION: {broken:#?}"
+        );
+        fs::write(abi_path(), one_function_a_line(&made)).expect("the file can be written");
+    } else {
+        assert!(
+            committed == one_function_a_line(&made),
+            "tests/data/abi.json is not what the header declares. A function that is gone or has other types is a change \
+             of the ABI, which every binding must follow: BLESS=1 cargo test --test header rewrites it"
+        );
+    }
+}
+
+fn abi_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/abi.json")
+}
+
+fn header_of_the_source() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for source in SOURCES {
+        builder = builder.with_src(root.join(format!("src/ffi/{source}.rs")));
+    }
+    let mut made = Vec::new();
+    builder.generate().expect("a header").write(&mut made);
+    String::from_utf8(made).expect("UTF-8")
+}
+
 fn functions_of_the_header() -> BTreeSet<String> {
-    let header = fs::read_to_string(common::header()).expect("the header");
-    header
-        .lines()
-        .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()) && !line.starts_with("typedef"))
-        .filter_map(|line| line.split_once('('))
-        .filter_map(|(before, _)| before.rsplit([' ', '*']).next())
-        .map(str::to_owned)
-        .collect()
+    let abi = abi_of(&fs::read_to_string(common::header()).expect("the header"));
+    let functions = abi["functions"].as_array().expect("functions");
+    functions.iter().map(|function| function["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// Reads the declarations of a header: what ends with `;` outside of comments and is no typedef.
+fn abi_of(header: &str) -> Value {
+    let version = header.split("#define CJI_ABI_VERSION ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let code: Vec<&str> = header
+        .split("*/")
+        .map(|part| part.split("/*").next().unwrap_or_default())
+        .flat_map(str::lines)
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .collect();
+    let functions: Vec<Value> = code.join(" ").split(';').map(str::trim).filter_map(function).collect();
+    json!({"abi_version": version.and_then(|v| v.parse::<u32>().ok()).expect("a number"), "functions": functions})
+}
+
+fn function(declaration: &str) -> Option<Value> {
+    let (before, parameters) = declaration.strip_suffix(')')?.split_once('(')?;
+    if before.starts_with("typedef") {
+        return None;
+    }
+    let parameters = parameters.split(", ").filter(|parameter| *parameter != "void");
+    let parameters: Vec<Value> = parameters
+        .map(|parameter| {
+            let (kind, name) = typed(parameter);
+            json!({"name": name, "type": kind})
+        })
+        .collect();
+    let (returns, name) = typed(before);
+    Some(json!({"name": name, "returns": returns, "parameters": parameters}))
+}
+
+/// `char *name` as its type and its name.
+fn typed(declared: &str) -> (&str, &str) {
+    let (kind, name) = declared.split_at(declared.rfind([' ', '*']).expect("a type and a name") + 1);
+    (kind.trim_end(), name)
+}
+
+fn one_function_a_line(abi: &Value) -> String {
+    let functions: Vec<String> = abi["functions"].as_array().expect("functions").iter().map(Value::to_string).collect();
+    format!("{{\"abi_version\": {}, \"functions\": [\n{}\n]}}\n", abi["abi_version"], functions.join(",\n"))
 }
