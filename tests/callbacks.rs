@@ -209,8 +209,5 @@ fn progress_that_answers_true_cancels_the_job() {
 
 #[test]
 fn progress_may_be_taken_away() {
-    let host = Host::new();
-    // SAFETY: NULL is allowed.
-    let reply = unsafe { common::taken(ffi::cji_progress_set(host.as_ptr(), None, std::ptr::null_mut())) };
-    done(&parsed(reply));
+    done(&Host::new().progress_remove());
 }

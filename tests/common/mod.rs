@@ -236,6 +236,12 @@ impl Library {
         parsed(unsafe { taken(ffi::cji_progress_set(self.engine, Some(call_progress), user_data)) })
     }
 
+    /// Takes the watching function away.
+    pub fn progress_remove(&self) -> Value {
+        // SAFETY: NULL takes it away.
+        parsed(unsafe { taken(ffi::cji_progress_set(self.engine, None, ptr::null_mut())) })
+    }
+
     /// For what the methods do not cover.
     pub fn as_ptr(&self) -> *mut ffi::cji_engine {
         self.engine
