@@ -64,8 +64,8 @@ fn run(case: &Value, table: &Value, server: &Server, mistake: Mistake) -> Result
         return Err("cji_engine_open: must fail".to_owned());
     }
     let heard = Arc::new(Heard { cancel: case["progress"]["cancel"] == true, ..Heard::default() });
-    let host = if case["host"] == false { &[][..] } else { table["host"].as_array().expect("steps") };
-    for step in host.iter().chain(case["steps"].as_array().expect("steps")) {
+    let steps = |of: &Value| of.as_array().expect("steps").clone();
+    for step in steps(&table["host"]).iter().chain(&steps(&case["steps"])) {
         if let Some(path) = step["read"].as_str() {
             let found = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
             matched(path, &step["text"], &found.into())?;

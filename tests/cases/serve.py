@@ -51,6 +51,7 @@ files = json.loads(CALLS.read_text("utf-8"))["files"]
 FILES = {path: {"text": file} if isinstance(file, str) else file for path, file in files.items()}
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
+server.handle_error = lambda *_: None  # a client that goes away is no fault of the server
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(f"http://127.0.0.1:{server.server_port}", flush=True)
 sys.stdin.read()
