@@ -2,11 +2,11 @@
  * import_cji.hpp - import_cji.h for C++17: texts in, values or exceptions out.
  *
  *     cji::engine engine("calls.db");
- *     cji::parameters import;
- *     import.orgidentity = "myteam";
- *     import.usertype = "agent";
+ *     cji::parameters leads;
+ *     leads.orgidentity = "myteam";
+ *     leads.usertype = "agent";
  *     ...
- *     std::cout << engine.import_cji(import).message << '\n';
+ *     std::cout << engine.import_cji(leads).message << '\n';
  *
  * The namespace is `cji`, since `import_cji` is a function of C. Each function of the header is a method without the
  * prefix `cji_`, with the same parameters in the same order; import_cji.h says what they mean. This header converts,
@@ -74,7 +74,8 @@ struct reply {
     std::string message;  ///< What was done, the id of the job, or what is wrong.
 };
 
-/// The 22 parameters of an import, which import_cji.h describes; what is not set is "".
+/// The 22 parameters of an import, which import_cji.h describes; what is not set is "". C++20 may set them by name:
+/// `{.orgidentity = "myteam", .usertype = "agent"}`.
 struct parameters {
     std::string orgidentity;
     std::string usertype;
@@ -318,7 +319,7 @@ struct state {
     std::atomic<bool> closed{false};
     std::atomic<int> calls{0};
     std::mutex mutex;  // of `replies`
-    std::map<std::string, slot<callback>, std::less<>> replies;
+    std::map<std::string, slot<callback>> replies;
     slot<progress> watching{*this};
 
     slot<callback>& of(std::string_view name) {
