@@ -29,13 +29,16 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start() -> Option<Self> {
         let mut command = Command::new("python3");
         command.arg(root().join("tests/cases/serve.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("python3");
+        let Ok(mut child) = command.spawn() else {
+            common::skip("python3 is not installed");
+            return None;
+        };
         let mut url = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut url).expect("its URL");
-        Server { child, url: url.trim().to_owned() }
+        Some(Server { child, url: url.trim().to_owned() })
     }
 }
 
@@ -209,7 +212,7 @@ fn cases(table: &Value) -> &[Value] {
 
 #[test]
 fn every_case_of_the_table_holds() {
-    let (table, server) = (table(), Server::start());
+    let (table, Some(server)) = (table(), Server::start()) else { return };
     let mut broken = Vec::new();
     for case in cases(&table) {
         if let Err(why) = run(case, &table, &server, &|_| {}) {
@@ -261,7 +264,7 @@ fn every_function_is_called_with_success_and_with_a_failure() {
 /// "The likeliest bug with 22 parameters is one that is accepted and ignored."
 #[test]
 fn a_binding_that_loses_a_parameter_breaks_a_case() {
-    let (table, server) = (table(), Server::start());
+    let (table, Some(server)) = (table(), Server::start()) else { return };
     for parameter in PARAMETERS {
         let lost = |with: &mut Map<String, Value>| drop(with.remove(parameter));
         assert!(breaks(&[parameter], &table, &server, &lost), "no case notices that {parameter} is lost");
@@ -270,7 +273,7 @@ fn a_binding_that_loses_a_parameter_breaks_a_case() {
 
 #[test]
 fn a_binding_that_mistakes_a_parameter_for_its_neighbour_breaks_a_case() {
-    let (table, server) = (table(), Server::start());
+    let (table, Some(server)) = (table(), Server::start()) else { return };
     for pair in PARAMETERS.windows(2) {
         let swapped = |with: &mut Map<String, Value>| {
             let (one, other) = (with.remove(pair[0]), with.remove(pair[1]));
