@@ -1,4 +1,4 @@
-//! The dialers of `examples/` run, and say what they did.
+//! The dialers of `examples/` run, and say what they did. bindings/python/test runs the one in Python.
 
 mod common;
 
@@ -55,12 +55,4 @@ fn the_dialer_in_c() {
             .arg(&program),
     );
     dialled(&printed(&mut Command::new(program)));
-}
-
-#[test]
-fn the_dialer_in_python() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        return common::skip("python3 is not installed");
-    }
-    dialled(&printed(Command::new("python3").arg(example("python/dialer.py")).arg(common::shared_library())));
 }

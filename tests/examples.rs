@@ -114,20 +114,7 @@ fn the_quickstart_in_c_runs() {
     }
 }
 
-#[test]
-fn the_example_in_python_runs() {
-    if is_there("python3") {
-        let out = printed(
-            Command::new("python3")
-                .arg("examples/python/quickstart.py")
-                .arg(common::shared_library())
-                .arg(served().url())
-                .env("PYTHONIOENCODING", "utf-8"),
-        );
-        assert!(out.contains("'read': 3000") && out.contains("陈静"), "{out}");
-    }
-}
-
+// bindings/python/test runs it, with the package installed.
 #[test]
 fn the_example_in_python_is_the_one_of_the_readme() {
     assert_eq!(readme_block("python"), text("examples/python/quickstart.py"));
