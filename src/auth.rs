@@ -1,11 +1,11 @@
 //! Who may import: passwords kept as Argon2id of their MD5, compared in constant time, remembered per process.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::RwLock;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
@@ -24,11 +24,45 @@ const MOST_REMEMBERED: usize = 10_000;
 /// old one is never met again. Neither MD5 nor password is kept.
 static REMEMBERED: RwLock<Option<HashMap<String, [u8; 16]>>> = RwLock::new(None);
 
+/// More than any allocator keeps for later (glibc: at most 32 MiB).
+const TO_THE_SYSTEM: usize = 33 << 20;
+
 /// The verifier to store for a password.
 pub fn verifier(login: &Login) -> Result<String, Fault> {
-    let hash: Result<PasswordHash, _> = Argon2::default().hash_password(login.md5.as_bytes());
-    hash.map(|hash| hash.to_string())
-        .map_err(|error| Fault::new(Key::Storage, format!("the password can't be hashed: {error}")))
+    let failed = |error: &dyn Display| Fault::new(Key::Storage, format!("the password can't be hashed: {error}"));
+    let (mut salt, mut hash) = ([0; 16], [0; Params::DEFAULT_OUTPUT_LEN]);
+    getrandom::fill(&mut salt).map_err(|error| failed(&error))?;
+    let params = Params::default();
+    argon2id(&login.md5, &salt, &params, &mut hash).map_err(|error| failed(&error))?;
+    let verifier = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::default().into()),
+        params: ParamsString::try_from(&params).map_err(|error| failed(&error))?,
+        salt: Some(Salt::new(&salt).map_err(|error| failed(&error))?),
+        hash: Some(Output::new(&hash).map_err(|error| failed(&error))?),
+    };
+    Ok(verifier.to_string())
+}
+
+/// Hashes in memory that goes back to the system at once. The 19 MiB would else lie in the host's heap, where small
+/// allocations settle in them, so that each further hash takes 19 MiB more.
+fn argon2id(md5: &str, salt: &[u8], params: &Params, hash: &mut [u8]) -> argon2::Result<()> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let count = params.block_count();
+    blocks.try_reserve_exact(count.max(TO_THE_SYSTEM / size_of::<Block>())).map_err(|_| argon2::Error::OutOfMemory)?;
+    blocks.resize(count, Block::default());
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::default(), params.clone());
+    argon2.hash_password_into_with_memory(md5.as_bytes(), salt, hash, &mut blocks)
+}
+
+/// True where the MD5 is the one that the verifier was made of.
+fn verifies(md5: &str, verifier: &str) -> bool {
+    let Ok(stored) = PasswordHash::new(verifier) else { return false };
+    let (Some(salt), Some(wanted), Ok(params)) = (&stored.salt, &stored.hash, Params::try_from(&stored)) else {
+        return false;
+    };
+    let mut hash = vec![0; wanted.as_bytes().len()];
+    argon2id(md5, salt, &params, &mut hash).is_ok() && hash.ct_eq(wanted.as_bytes()).into()
 }
 
 /// Lets a login in: gives its team's id. Every refusal has the same words and takes the same time, whatever was wrong.
@@ -60,8 +94,7 @@ fn fits(verifier: &str, md5: &str) -> bool {
             return true;
         }
     }
-    let Ok(parsed) = PasswordHash::new(verifier) else { return false };
-    if Argon2::default().verify_password(md5.as_bytes(), &parsed).is_err() {
+    if !verifies(md5, verifier) {
         return false;
     }
     if let Ok(mut remembered) = REMEMBERED.try_write() {
