@@ -54,17 +54,19 @@ impl Reply {
 
     /// `callback({…})`, safe to stand in a page's script.
     pub fn to_jsonp(&self, callback: &str) -> String {
-        let mut script = format!("{callback}(");
+        format!("{callback}({})", self.to_page_json())
+    }
+
+    /// JSON in which nothing can be taken for a tag or the end of a line, whatever it is sent as.
+    pub fn to_page_json(&self) -> String {
+        let mut json = String::new();
         for c in self.to_json().chars() {
             match c {
-                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                    script.push_str(&format!("\\u{:04x}", u32::from(c)));
-                }
-                c => script.push(c),
+                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+                c => json.push(c),
             }
         }
-        script.push(')');
-        script
+        json
     }
 }
 

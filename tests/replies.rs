@@ -195,6 +195,10 @@ fn a_jsonp_callback_that_is_no_name_gets_the_bare_failure_and_nothing_is_written
         failed_naming(&parsed(host.import_jsonp(format!("callback={callback}&{query}"))), &["callback"]);
     }
     failed_naming(&parsed(host.import_jsonp(&query)), &["callback"]);
+    // It quotes what it refuses: a page that sends it as HTML must not run it.
+    let refused = host.import_jsonp(format!("callback=%3Cscript%3Ealert(1)%3C/script%3E&{query}"));
+    assert!(!refused.contains(['<', '>', '&']), "{refused}");
+    failed_naming(&parsed(refused), &["<script>"]);
     let twice = host.import_jsonp(format!("callback=a&callback=b&{query}"));
     assert!(twice.contains(r#"{"code":2,"#) && twice.contains("callback"), "either form may tell it: {twice}");
     assert!(host.customers().is_empty());

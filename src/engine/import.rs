@@ -56,11 +56,11 @@ impl Engine {
         let query = read(query);
         let callback = String::from_utf8_lossy(query.callback.as_deref().unwrap_or_default());
         if let Err(fault) = query.refuse_twice_callback() {
-            return self.shared.told(fault).to_json();
+            return self.shared.told(fault).to_page_json();
         }
         if !is_jsonp_callback(&callback) {
             let message = format!("callback {} is not of the form [A-Za-z_$][A-Za-z0-9_$.]{{0,127}}", shown(&callback));
-            return self.shared.told(Fault::new(Key::ParameterBad, message)).to_json();
+            return self.shared.told(Fault::new(Key::ParameterBad, message)).to_page_json();
         }
         let right = if query.event.is_some() { event(&query) } else { Ok(()) };
         right.map_or_else(|fault| self.shared.told(fault), |()| self.import_query(&query)).to_jsonp(&callback)
