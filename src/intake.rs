@@ -2,9 +2,9 @@
 
 use crate::fault::Fault;
 use crate::mapping::Mapping;
-use crate::merge::{Dupway, Outcome, Rules, fold, group};
+use crate::merge::{Dupway, Groups, Outcome, Rules, fold};
 use crate::record::Batch;
-use crate::store::{Applied, Campaign, Chunk};
+use crate::store::{Applied, Campaign, Chunk, Scouted};
 use crate::time::Seconds;
 
 /// Takes a batch into a campaign, within a chunk.
@@ -12,12 +12,14 @@ pub fn take(
     chunk: &Chunk<'_>,
     campaign: &Campaign,
     batch: &Batch,
+    groups: &Groups,
+    scouted: &Scouted,
     rules: Rules,
     now: Seconds,
 ) -> Result<(Applied, Outcome), Fault> {
-    let groups = group(batch);
-    let stored = chunk.find(campaign, batch, &groups.firsts, rules.dupway == Dupway::Update)?;
-    let outcome = fold(batch, &groups, stored, campaign.package, rules, Mapping::dialled);
-    let applied = chunk.apply(campaign, batch, &outcome, now)?;
+    let customers = chunk.customers(campaign)?;
+    let stored = customers.find(batch, groups, scouted, rules.dupway == Dupway::Update)?;
+    let outcome = fold(batch, groups, stored, campaign.package, rules, Mapping::dialled);
+    let applied = customers.apply(batch, groups, &outcome, now)?;
     Ok((applied, outcome))
 }

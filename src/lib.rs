@@ -69,6 +69,7 @@ pub mod fault;
 pub mod ffi;
 pub mod field;
 pub mod file;
+pub mod fingerprint;
 pub mod intake;
 pub mod job;
 mod json;

@@ -133,7 +133,34 @@ pub struct Stored {
     /// True: an agent is assigned.
     pub has_agent: bool,
     /// Its values in the batch's columns; those that were not asked for are empty.
-    pub values: Vec<String>,
+    pub values: Texts,
+}
+
+/// Texts in one piece of memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    /// The text at this position; empty beyond the last.
+    pub fn get(&self, at: usize) -> &str {
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(at).and_then(|&end| self.text.get(start..end)).unwrap_or_default()
+    }
+}
+
+impl<T: AsRef<str>> FromIterator<T> for Texts {
+    fn from_iter<I: IntoIterator<Item = T>>(texts: I) -> Self {
+        let texts = texts.into_iter();
+        let mut all = Self { text: String::new(), ends: Vec::with_capacity(texts.size_hint().0) };
+        for text in texts {
+            all.text.push_str(text.as_ref());
+            all.ends.push(all.text.len());
+        }
+        all
+    }
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn told(who: &str, mut times: Vec<Duration>) -> Duration {
 
 #[test]
 fn single_records_go_on_while_a_large_file_is_imported() {
-    let count = number("LATENCY_ROWS", 100_000);
+    let count = number("LATENCY_ROWS", 400_000);
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("calls.db");
     let host = Host::at(&path, &json!({}), &json!({}));

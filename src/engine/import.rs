@@ -1,6 +1,7 @@
 //! The import itself: parameters, login, campaign, then the record or the file.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::{Engine, PARAMETERS, Shared};
 use crate::auth;
@@ -8,11 +9,11 @@ use crate::fault::{Fault, Key, shown};
 use crate::field::fold;
 use crate::intake::take;
 use crate::mapping::{Mapping, phone_field, pieces};
-use crate::merge::{Change, Decision, Outcome};
+use crate::merge::{Change, Decision, Outcome, group};
 use crate::reply::{Reply, is_jsonp_callback};
 use crate::request::query::{Query, read};
 use crate::request::{FileSource, Request, Source, parse};
-use crate::store::{Applied, Campaign};
+use crate::store::{Applied, Campaign, Scouted};
 use crate::time::now;
 
 /// How an import stands.
@@ -85,7 +86,7 @@ impl Engine {
             Fault::new(Key::CampaignUnknown, format!("model_id {} is no campaign of this team", request.campaign))
         })?;
         match &request.source {
-            Source::Data(record) => shared.record(&campaign, request, record).map(Stand::Ended),
+            Source::Data(record) => shared.record(campaign, request, record).map(Stand::Ended),
             Source::File(file) => {
                 // Of the other fields' names only the file's title row can tell.
                 phone_field(&request.intake, &campaign.fields)?;
@@ -121,15 +122,18 @@ impl Shared {
     }
 
     /// One record, into the campaign.
-    fn record(&self, campaign: &Campaign, request: &Request, record: &str) -> Result<Reply, Fault> {
+    fn record(&self, campaign: Arc<Campaign>, request: &Request, record: &str) -> Result<Reply, Fault> {
         let pieces = pieces(record)?;
         let mapping = Mapping::of_record(&pieces, &campaign.fields, &self.options.zone, &request.intake)?;
         let mut batch = mapping.batch();
         let drafted = mapping.draft(|at| pieces.get(at).map_or("", |piece| piece.value), &mut batch);
         drafted.map_err(|fault| fault.within("context"))?;
         let rules = request.intake.rules;
-        let ((applied, outcome), _) = self.store.chunk(|chunk| take(chunk, campaign, &batch, rules, now()))?;
-        let (key, text) = outcome_of(&applied, &outcome, campaign);
+        let groups = group(&batch, self.store.fingerprints());
+        let (key, text) = self.store.record(move |chunk| {
+            let (applied, outcome) = take(chunk, &campaign, &batch, &groups, &Scouted::default(), rules, now())?;
+            Ok(outcome_of(&applied, &outcome, &campaign))
+        })?;
         Ok(Reply::done(self.options.messages.tell(&key, text)))
     }
 }

@@ -102,7 +102,7 @@ impl Shared {
     }
 
     /// The campaign that a host names.
-    fn campaign(&self, campaign_id: &str) -> Result<Campaign, Fault> {
+    fn campaign(&self, campaign_id: &str) -> Result<Arc<Campaign>, Fault> {
         let found = match decimal(campaign_id) {
             Some(id) => self.store.campaign(id)?,
             None => None,

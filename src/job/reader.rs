@@ -9,9 +9,10 @@ use serde::Serializer;
 use crate::fault::Fault;
 use crate::file::{Limits, Opening, Row, Table};
 use crate::mapping::Mapping;
+use crate::merge::{Groups, group};
 use crate::record::Batch;
 use crate::request::Intake;
-use crate::store::{Campaign, Reject};
+use crate::store::{Campaign, Reject, Scouted, Store};
 use crate::time::Zone;
 
 /// The most bytes of rows that one part carries.
@@ -35,6 +36,10 @@ pub enum Part {
 pub struct Rows {
     /// Those that can be used.
     pub batch: Batch,
+    /// The same by unique key.
+    pub groups: Groups,
+    /// Who may have those keys already.
+    pub scouted: Scouted,
     /// Those that can't.
     pub rejects: Vec<Reject>,
 }
@@ -47,6 +52,7 @@ pub struct Reading<'a> {
     pub delrow: u64,
     pub limits: Limits,
     pub campaign: &'a Campaign,
+    pub store: &'a Store,
     pub intake: &'a Intake,
     pub zone: &'a Zone,
     /// Data rows that are done already.
@@ -92,7 +98,9 @@ impl Reading<'_> {
                 break;
             }
         }
+        let mut checkpoints = self.store.ahead();
         loop {
+            checkpoints.go_on();
             let rows = self.part(&mut table, &mut row, &mapping)?;
             let end = rows.batch.is_empty() && rows.rejects.is_empty();
             if end || tell(Part::Rows(rows)).is_break() {
@@ -102,7 +110,12 @@ impl Reading<'_> {
     }
 
     fn part(&self, table: &mut Table, row: &mut Row, mapping: &Mapping<'_>) -> Result<Rows, Fault> {
-        let mut rows = Rows { batch: mapping.batch(), rejects: Vec::new() };
+        let mut rows = Rows {
+            batch: mapping.batch(),
+            groups: Groups::default(),
+            scouted: Scouted::default(),
+            rejects: Vec::new(),
+        };
         let wanted = self.rows_wanted.load(Ordering::Relaxed).max(1);
         let mut bytes = 0;
         while rows.batch.len() + rows.rejects.len() < wanted && bytes < MOST_BYTES && table.next(row)? {
@@ -120,6 +133,8 @@ impl Reading<'_> {
                 rows.rejects.push(Reject { line: row.line(), cells: as_json(row), reason });
             }
         }
+        rows.groups = group(&rows.batch, self.store.fingerprints());
+        rows.scouted = self.store.scout(self.campaign, &rows.groups);
         Ok(rows)
     }
 }

@@ -34,6 +34,7 @@ impl Run<'_, '_> {
             delrow: self.job.delrow,
             limits: self.runner.limits,
             campaign,
+            store: self.runner.store,
             intake: &intake,
             zone: self.runner.zone,
             done: self.job.progress.read,
@@ -85,7 +86,7 @@ impl Run<'_, '_> {
             if !chunk.job_is_held(id, lease)? {
                 return Ok(false);
             }
-            let (applied, _) = take(chunk, campaign, &rows.batch, rules, now())?;
+            let (applied, _) = take(chunk, campaign, &rows.batch, &rows.groups, &rows.scouted, rules, now())?;
             let rejected = rows.rejects.len() as u64;
             progress.read += rows.batch.len() as u64 + rejected;
             progress.rejected += rejected;

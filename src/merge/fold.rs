@@ -4,26 +4,32 @@ use std::cmp::Ordering;
 
 use super::decide::{Change, Decision, Found, Package, decide};
 use super::{Dupway, Rules};
+use crate::fingerprint::Fingerprints;
 use crate::record::{Batch, Status, Stored};
 
-/// The records of a batch grouped by unique key: one slot for each key, in the key's order.
+/// The records of a batch grouped by unique key: one slot for each key, in the order of the keys' fingerprints.
 #[derive(Debug, Default)]
 pub struct Groups {
     /// The first record of each key.
     pub firsts: Vec<usize>,
+    /// The fingerprint of each key.
+    pub fingerprints: Vec<u64>,
     /// The slot of each record.
     pub slots: Vec<usize>,
 }
 
 /// Groups a batch by unique key.
-pub fn group(batch: &Batch) -> Groups {
+pub fn group(batch: &Batch, fingerprints: &Fingerprints) -> Groups {
     let compare = |a: usize, b: usize| batch.key_of(a).cmp(batch.key_of(b));
-    let mut order: Vec<usize> = (0..batch.len()).collect();
-    order.sort_by(|&a, &b| compare(a, b).then(a.cmp(&b)));
-    let mut groups = Groups { firsts: Vec::with_capacity(order.len()), slots: vec![0; order.len()] };
-    for record in order {
-        if groups.firsts.last().is_none_or(|&first| compare(first, record) != Ordering::Equal) {
+    let mut order: Vec<(u64, usize)> = (0..batch.len()).map(|r| (fingerprints.of(batch.key_of(r)), r)).collect();
+    order.sort_unstable_by(|&(f, a), &(g, b)| f.cmp(&g).then_with(|| compare(a, b)).then(a.cmp(&b)));
+    let mut groups = Groups { slots: vec![0; order.len()], ..Groups::default() };
+    let mut last = None;
+    for (fingerprint, record) in order {
+        if last.is_none_or(|(f, first)| f != fingerprint || compare(first, record) != Ordering::Equal) {
             groups.firsts.push(record);
+            groups.fingerprints.push(fingerprint);
+            last = Some((fingerprint, record));
         }
         if let Some(slot) = groups.slots.get_mut(record) {
             *slot = groups.firsts.len() - 1;
@@ -65,7 +71,7 @@ impl Slot {
     fn value<'a>(&'a self, batch: &'a Batch, column: usize) -> &'a str {
         match (self.source(column), &self.stored) {
             (Some(record), _) => batch.value(record, column),
-            (None, Some(stored)) => stored.values.get(column).map_or("", String::as_str),
+            (None, Some(stored)) => stored.values.get(column),
             (None, None) => "",
         }
     }
@@ -95,7 +101,7 @@ pub struct Entry {
 /// What a batch does to the store.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The customers, in the key's order.
+    /// The customers, as [`Groups`] has them.
     pub slots: Vec<Slot>,
     /// The dial list's new entries, in the order of the records.
     pub entries: Vec<Entry>,
@@ -225,14 +231,16 @@ mod tests {
     #[test]
     fn later_records_of_a_batch_are_duplicates_of_earlier_ones() {
         let batch = batch(&[["1", "a", ""], ["2", "b", "x"], ["1", "", "y"], ["1", "c", ""], ["1", "c", "y"]]);
-        let groups = group(&batch);
-        assert_eq!((groups.firsts.clone(), groups.slots.clone()), (vec![0, 1], vec![0, 1, 0, 0, 0]));
+        let groups = group(&batch, &Fingerprints::default());
+        let [joe, ann] = [0, 1].map(|record| groups.slots[record]);
+        assert_eq!([joe, ann].map(|slot| groups.firsts[slot]), [0, 1]);
+        assert_eq!(groups.slots, [joe, ann, joe, joe, joe]);
         let outcome = fold(&batch, &groups, vec![None, None], 9, RULES, number);
-        let slot = &outcome.slots[0];
+        let slot = &outcome.slots[joe];
         let values: Vec<_> = (0..3).map(|c| slot.value(&batch, c)).collect();
         assert_eq!(values, ["1", "c", "y"]);
         let entries: Vec<_> = outcome.entries.iter().map(|e| (e.record, e.slot)).collect();
-        assert_eq!(entries, [(0, 0), (1, 1), (2, 0), (3, 0), (4, 0)]);
+        assert_eq!(entries, [(0, joe), (1, ann), (2, joe), (3, joe), (4, joe)]);
         let updated = |d: &Decision| matches!(d, Decision::Duplicate(c) if c.updated);
         assert_eq!(outcome.decisions.iter().map(updated).collect::<Vec<_>>(), [false, false, true, true, false]);
     }
@@ -249,9 +257,9 @@ mod tests {
             package: Some(9),
             status: Status::Success,
             has_agent: true,
-            values: vec!["k".into(), "138".into()],
+            values: ["k", "138"].into_iter().collect(),
         };
-        let outcome = fold(&batch, &group(&batch), vec![Some(stored)], 9, RULES, number);
+        let outcome = fold(&batch, &group(&batch, &Fingerprints::default()), vec![Some(stored)], 9, RULES, number);
         assert_eq!(outcome.entries, [Entry { slot: 0, record: 0, phone: "138".into() }]);
         assert!(!outcome.slots[0].replaces());
         assert!(!outcome.slots[0].change.writes());

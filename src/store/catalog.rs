@@ -1,5 +1,8 @@
 //! Teams, logins, packages, campaigns and the customer tables' definitions.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::tables::{create_table, redefine, table_fields, table_name};
@@ -28,6 +31,30 @@ pub struct Campaign {
     pub table: i64,
     /// The customer table's fields.
     pub fields: Fields,
+}
+
+/// The campaigns that were read already. All that can change of one are its fields, when a main table is defined anew.
+#[derive(Debug, Default)]
+pub struct Campaigns(Mutex<(i64, HashMap<i64, Arc<Campaign>>)>);
+
+impl Campaigns {
+    /// The most that are kept.
+    const MOST: usize = 1_000;
+
+    fn get(&self, id: i64, definitions: i64) -> Option<Arc<Campaign>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.1.get(&id).filter(|_| known.0 == definitions).cloned()
+    }
+
+    fn keep(&self, campaign: Campaign, definitions: i64) -> Arc<Campaign> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != definitions || known.1.len() >= Self::MOST {
+            *known = (definitions, HashMap::new());
+        }
+        let campaign = Arc::new(campaign);
+        known.1.insert(campaign.id, Arc::clone(&campaign));
+        campaign
+    }
 }
 
 /// What is kept of a login.
@@ -154,14 +181,24 @@ impl Store {
             let team = known_team(t, orgidentity)?;
             match main_table(t, team)? {
                 None => create_main_table(t, team, fields).map(drop),
-                Some(table) => redefine(t, table, fields),
+                Some(table) => {
+                    redefine(t, table, fields)?;
+                    t.execute("UPDATE store SET definitions = definitions + 1", []).map(drop).map_err(storage)
+                }
             }
         })
     }
 
     /// The campaign of this id.
-    pub fn campaign(&self, id: i64) -> Result<Option<Campaign>, Fault> {
-        self.read(|c| campaign(c, id))
+    pub fn campaign(&self, id: i64) -> Result<Option<Arc<Campaign>>, Fault> {
+        self.read(|c| {
+            let mut definitions = c.prepare_cached("SELECT definitions FROM store").map_err(storage)?;
+            let definitions = definitions.query_row([], |row| row.get(0)).map_err(storage)?;
+            if let Some(known) = self.campaigns.get(id, definitions) {
+                return Ok(Some(known));
+            }
+            Ok(campaign(c, id)?.map(|campaign| self.campaigns.keep(campaign, definitions)))
+        })
     }
 
     /// How many customers a campaign's package has, and how many entries its dial list.

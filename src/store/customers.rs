@@ -1,14 +1,16 @@
 //! Customers, listed and changed by the host.
 
 use rusqlite::types::{Value as Sql, ValueRef};
-use rusqlite::{OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde_json::{Map, Value, json};
 
 use super::filter::{Filter, Scope, bad, cut_page};
-use super::tables::{index_name, key_term, table_name};
+use super::index::{self, Index, Kind};
+use super::tables::table_name;
 use super::{Campaign, Store, dial, quoted, storage};
 use crate::fault::{Fault, Key, shown};
 use crate::field::{FieldType, Fields};
+use crate::fingerprint::Fingerprints;
 use crate::record::Status;
 use crate::time::{Moment, Seconds, Zone};
 use crate::value;
@@ -29,9 +31,10 @@ pub struct CustomerChanges {
 impl Store {
     /// A page of a campaign's customers, as the contract's JSON.
     pub fn customers(&self, campaign: &Campaign, filter: &Filter, zone: &Zone) -> Result<Value, Fault> {
-        let question = Question::of(campaign, filter, zone)?;
-        let sql = question.sql(campaign, filter.limit);
+        let mut question = Question::of(campaign, filter, zone)?;
         self.read(|c| {
+            question.narrow(c, &index::of(c, campaign)?, &self.fingerprints)?;
+            let sql = question.sql(campaign, filter.limit);
             let mut select = c.prepare_cached(&sql).map_err(storage)?;
             let rows = select.query_map(params_from_iter(question.values), |row| customer(row, &campaign.fields, zone));
             let mut customers: Vec<Value> = rows.and_then(Iterator::collect).map_err(storage)?;
@@ -97,46 +100,63 @@ impl Store {
                 }
             }
             let sql = format!("UPDATE {table} SET {} WHERE id = ?1", sets.join(", "));
-            match t.execute(&sql, params_from_iter(values)) {
-                Ok(_) => {}
-                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                    let key = campaign.fields.key_names().join(", ");
-                    let message = format!("changes: another customer has this unique key ({key}); nothing was changed");
-                    return Err(Fault::new(Key::RecordBad, message));
-                }
-                Err(error) => return Err(storage(error)),
-            }
-            let empty: Vec<String> = campaign
-                .fields
-                .key()
-                .iter()
-                .filter_map(|&at| campaign.fields.get(at))
-                .map(|f| format!("{} = ''", key_term(f)))
-                .collect();
-            let sql = format!("SELECT {} FROM {table} WHERE id = ?1", empty.join(" AND "));
-            if t.query_row(&sql, [customer], |row| row.get(0)).map_err(storage)? {
-                let key = campaign.fields.key_names().join(", ");
-                let message = format!("changes: the unique key ({key}) would be empty; nothing was changed");
-                return Err(Fault::new(Key::RecordBad, message));
-            }
-            Ok(())
+            t.execute(&sql, params_from_iter(values)).map_err(storage)?;
+            self.keep_indexes(t, campaign, customer, &changes.fields)
         })
     }
 }
 
-/// A filter as SQL, by the index that it asks for: SQLite, which knows nothing of the numbers, might choose another.
+impl Store {
+    /// Takes a changed customer up in the indexes; refuses a unique key that is empty or another's.
+    fn keep_indexes(
+        &self,
+        c: &Connection,
+        campaign: &Campaign,
+        customer: i64,
+        changed: &[(usize, String)],
+    ) -> Result<(), Fault> {
+        let refused = |what: &str| {
+            let key = campaign.fields.key_names().join(", ");
+            Err(Fault::new(Key::RecordBad, format!("changes: {what} ({key}); nothing was changed")))
+        };
+        for index in index::of(c, campaign)? {
+            if !index.fields.iter().any(|at| changed.iter().any(|(field, _)| field == at)) {
+                continue;
+            }
+            let values = index::values(c, campaign, &index.fields, customer)?.unwrap_or_default();
+            let fingerprint = self.fingerprints.of(values.iter().map(String::as_str));
+            let is_empty = values.iter().all(String::is_empty);
+            if index.kind == Kind::Unique {
+                if is_empty {
+                    return refused("the unique key would be empty");
+                }
+                for (_, other) in index.find(c, &[fingerprint])? {
+                    if other != customer && index::values(c, campaign, &index.fields, other)?.as_ref() == Some(&values)
+                    {
+                        return refused("another customer has this unique key");
+                    }
+                }
+            }
+            if !is_empty {
+                index.add(c, std::iter::once((fingerprint, customer)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A filter as SQL.
 #[derive(Debug)]
 struct Question {
-    /// The fields asked for, and the phone among them that has an index of its own.
-    fields: Vec<usize>,
-    phone: Option<usize>,
+    /// The fields asked for, and their values as texts.
+    fields: Vec<(usize, String)>,
     terms: Vec<String>,
     values: Vec<Sql>,
 }
 
 impl Question {
     fn of(campaign: &Campaign, filter: &Filter, zone: &Zone) -> Result<Self, Fault> {
-        let mut question = Self { fields: Vec::new(), phone: None, terms: Vec::new(), values: Vec::new() };
+        let mut question = Self { fields: Vec::new(), terms: Vec::new(), values: Vec::new() };
         question.add("id >", Sql::Integer(filter.after));
         if campaign.main_table && filter.scope == Scope::Package {
             question.add("package =", Sql::Integer(campaign.package));
@@ -182,39 +202,40 @@ impl Question {
         let (at, field) = named.ok_or_else(|| bad(format!("{} is no field, status or agent", shown(name))))?;
         let value = value::normalize(field.kind, wanted, zone)
             .map_err(|refusal| bad(format!("{} {} {refusal}", field.name, shown(wanted))))?;
-        let in_key = fields.key().contains(&at);
-        let column = if in_key { key_term(field) } else { quoted(&field.name) };
-        if fields.key().first() != Some(&at) && !value.is_empty() && index_name(campaign.table, fields, at).is_some() {
-            // As the index has it, which leaves the empty ones out.
-            self.terms.push(format!("{column} <> ''"));
-            self.phone = Some(at);
-        }
-        let value = match (field.kind, value.parse()) {
+        let sql = match (field.kind, value.parse()) {
             (FieldType::Integer, Ok(number)) => Sql::Integer(number),
-            (FieldType::Integer, Err(_)) if !in_key => Sql::Null,
-            _ => Sql::Text(value.into_owned()),
+            (FieldType::Integer, Err(_)) => Sql::Null,
+            _ => Sql::Text(value.to_string()),
         };
-        self.add(&format!("{column} IS"), value);
-        self.fields.push(at);
+        self.add(&format!("{} IS", quoted(&field.name)), sql);
+        self.fields.push((at, value.into_owned()));
         Ok(())
     }
 
-    /// The index for the fields asked for: of the whole key, of a phone, of the key's first field.
-    fn index(&self, campaign: &Campaign) -> Option<String> {
-        let key = campaign.fields.key();
-        let whole = key.iter().all(|at| self.fields.contains(at));
-        let first = key.first().copied().filter(|at| self.fields.contains(at));
-        let by = if whole { first } else { self.phone.or(first) };
-        by.and_then(|at| index_name(campaign.table, &campaign.fields, at))
+    /// Narrows the question to those whom an index knows: by the unique key, or else by a phone.
+    fn narrow(&mut self, c: &Connection, indexes: &[Index], fingerprints: &Fingerprints) -> Result<(), Fault> {
+        let value = |at: usize| self.fields.iter().find(|(field, _)| *field == at).map(|(_, value)| value.as_str());
+        for index in indexes {
+            let Some(values) = index.fields.iter().map(|&at| value(at)).collect::<Option<Vec<_>>>() else { continue };
+            // No index has those without a value.
+            if values.iter().all(|value| value.is_empty()) {
+                continue;
+            }
+            let found = index.find(c, &[fingerprints.of(values)])?;
+            let ids: Vec<i64> = found.into_iter().map(|(_, customer)| customer).collect();
+            self.values.push(Sql::Text(Value::from(ids).to_string()));
+            self.terms.push(format!("id IN (SELECT value FROM json_each(?{}))", self.values.len()));
+            return Ok(());
+        }
+        Ok(())
     }
 
     fn sql(&self, campaign: &Campaign, limit: u32) -> String {
         let fields: Vec<String> = campaign.fields.all().iter().map(|f| quoted(&f.name)).collect();
         format!(
-            "SELECT id, package, status, agent, created_at, updated_at, {} FROM {} {} WHERE {} ORDER BY id LIMIT {}",
+            "SELECT id, package, status, agent, created_at, updated_at, {} FROM {} WHERE {} ORDER BY id LIMIT {}",
             fields.join(", "),
             table_name(campaign.table),
-            self.index(campaign).map_or_else(String::new, |index| format!("INDEXED BY {}", quoted(&index))),
             self.terms.join(" AND "),
             limit + 1
         )
@@ -248,21 +269,24 @@ mod tests {
     use crate::catalog;
     use crate::store::Durability;
 
-    /// How SQLite answers this filter in a campaign of these fields.
-    fn plan(definition: &str, filter: &str) -> String {
+    /// Whether an index narrows this filter, in a campaign of these fields, and how SQLite answers it then.
+    fn plan(definition: &str, filter: &str) -> (bool, String) {
         let store = Store::open(":memory:", Durability::Full).unwrap();
         store.team_add("team", "").unwrap();
         let definition = catalog::campaign(definition).unwrap();
         let campaign = store.campaign(store.campaign_add("team", &definition).unwrap()).unwrap().unwrap();
         let filter = Filter::of_customers(&format!(r#"{{"where":{filter}}}"#)).unwrap();
-        let question = Question::of(&campaign, &filter, &Zone::named("UTC").unwrap()).unwrap();
-        let sql = format!("EXPLAIN QUERY PLAN {}", question.sql(&campaign, filter.limit));
-        let steps = |c: &rusqlite::Connection| {
+        let mut question = Question::of(&campaign, &filter, &Zone::named("UTC").unwrap()).unwrap();
+        let steps = |c: &Connection| {
+            let terms = question.terms.len();
+            question.narrow(c, &index::of(c, &campaign)?, store.fingerprints())?;
+            let sql = format!("EXPLAIN QUERY PLAN {}", question.sql(&campaign, filter.limit));
             let mut select = c.prepare(&sql).map_err(storage)?;
             let rows = select.query_map(params_from_iter(&question.values), |row| row.get::<_, String>(3));
-            rows.and_then(Iterator::collect::<rusqlite::Result<Vec<String>>>).map_err(storage)
+            let rows = rows.and_then(Iterator::collect::<rusqlite::Result<Vec<String>>>).map_err(storage)?;
+            Ok((question.terms.len() > terms, rows.join("; ")))
         };
-        store.read(steps).unwrap().join("; ")
+        store.read(steps).unwrap()
     }
 
     #[test]
@@ -272,21 +296,20 @@ mod tests {
         const NUMBER: &str = r#"{"name":"A","fields":[{"name":"number","type":"integer"}],"unique_key":["number"]}"#;
         const TWO: &str =
             r#"{"name":"A","fields":[{"name":"city"},{"name":"Tel","type":"phone"}],"unique_key":["city","tel"]}"#;
-        for (definition, filter, index) in [
-            (DEFAULT, r#"{"phone1":"138"}"#, "customers_1_key (phone1=?"),
-            (DEFAULT, r#"{"phone2":"138"}"#, "customers_1_by_phone2 (phone2=?"),
-            (DEFAULT, r#"{"phone2":138,"phone1":"139"}"#, "customers_1_key (phone1=?"),
-            (DEFAULT, r#"{"status":"open","phone2":"138","name":"Joe"}"#, "customers_1_by_phone2 (phone2=?"),
-            (MAIN, r#"{"phone1":"138"}"#, "customers_1_key (phone1=?"),
-            (MAIN, r#"{"phone2":"138"}"#, "customers_1_by_phone2 (phone2=?"),
-            (MAIN, "{}", "customers_1_package (package=?"),
-            (NUMBER, r#"{"number":7}"#, "customers_1_key (<expr>=?"),
-            (TWO, r#"{"city":"Bonn","TEL":"138"}"#, "customers_1_key (city=? AND Tel=?"),
-            (TWO, r#"{"tel":"138"}"#, "customers_1_by_Tel (Tel=?"),
-            (TWO, r#"{"city":"Bonn"}"#, "customers_1_key (city=?"),
+        for (definition, filter) in [
+            (DEFAULT, r#"{"phone1":"138"}"#),
+            (DEFAULT, r#"{"phone2":"138"}"#),
+            (DEFAULT, r#"{"phone2":138,"phone1":"139"}"#),
+            (DEFAULT, r#"{"status":"open","phone2":"138","name":"Joe"}"#),
+            (MAIN, r#"{"phone1":"138"}"#),
+            (MAIN, r#"{"phone2":"138"}"#),
+            (NUMBER, r#"{"number":7}"#),
+            (TWO, r#"{"city":"Bonn","TEL":"138"}"#),
+            (TWO, r#"{"city":"Bonn","tel":""}"#),
+            (TWO, r#"{"tel":"138"}"#),
         ] {
-            let plan = plan(definition, filter);
-            assert!(plan.contains(&format!("USING INDEX {index}")), "{filter}: {plan}");
+            let (is_narrowed, plan) = plan(definition, filter);
+            assert!(is_narrowed && plan.contains("rowid=?)"), "{filter}: {plan}");
         }
     }
 
@@ -294,7 +317,9 @@ mod tests {
     fn what_has_no_index_is_read_in_the_order_of_ids() {
         for filter in ["{}", r#"{"name":"Joe"}"#, r#"{"phone2":""}"#, r#"{"agent":null}"#] {
             let plan = plan(r#"{"name":"A"}"#, filter);
-            assert_eq!(plan, "SEARCH customers_1 USING INTEGER PRIMARY KEY (rowid>?)", "{filter}");
+            assert_eq!(plan, (false, "SEARCH customers_1 USING INTEGER PRIMARY KEY (rowid>?)".to_owned()), "{filter}");
         }
+        let (_, plan) = plan(r#"{"name":"A","main_table":true}"#, "{}");
+        assert!(plan.contains("USING INDEX customers_1_package (package=?"), "{plan}");
     }
 }

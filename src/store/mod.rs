@@ -1,14 +1,19 @@
 //! The store: the one place that knows SQL. One connection writes, others read; a write is one transaction.
 
+mod bulk;
 mod catalog;
+mod checkpoint;
 mod chunk;
 mod customers;
 mod dial;
 mod fair;
 mod filter;
 mod forks;
+mod group;
+mod index;
 mod jobs;
 mod lease_clock;
+mod migrate;
 mod open;
 mod query;
 mod runs;
@@ -17,17 +22,21 @@ mod turn;
 mod views;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::fault::{Fault, Key};
+use crate::fingerprint::Fingerprints;
 use fair::{Fair, FairGuard};
+use group::Group;
 use turn::Turn;
 
+use catalog::Campaigns;
 pub use catalog::{Campaign, Credential};
-pub use chunk::{Applied, Chunk};
+pub use checkpoint::Ahead;
+pub use chunk::{Applied, Chunk, Scouted};
 pub use customers::CustomerChanges;
 pub use dial::DialOutcome;
 pub use filter::{Filter, Scope};
@@ -53,9 +62,13 @@ pub struct Store {
     place: open::Place,
     durability: Durability,
     name: String,
+    fingerprints: Fingerprints,
     // Dropped before the writer: a connection that only reads can't take the WAL away when it is the last to close.
     readers: Mutex<Vec<Connection>>,
     writer: Fair<Connection>,
+    group: Group,
+    log: Arc<checkpoint::Log>,
+    campaigns: Campaigns,
     turn: Turn,
     // Dropped last: the file is open as long as any connection.
     _opened: Option<forks::Opened>,
@@ -65,13 +78,18 @@ impl Store {
     /// Opens the store at `location`, a path or `:memory:`; makes it where there is none.
     pub fn open(location: &str, durability: Durability) -> Result<Self, Fault> {
         let place = open::Place::of(location)?;
-        let (connection, name, opened) = open::first(&place, durability)?;
+        let (mut connection, own, opened) = open::first(&place, durability)?;
+        let log = checkpoint::Log::watch(&mut connection)?;
         let turn = Turn::on(open::wal(&place, &connection).as_deref());
         Ok(Self {
             place,
             durability,
-            name,
+            name: own.name,
+            fingerprints: own.fingerprints,
             writer: Fair::new(connection),
+            group: Group::default(),
+            log,
+            campaigns: Campaigns::default(),
             turn,
             readers: Mutex::default(),
             _opened: opened,
@@ -97,17 +115,26 @@ impl Store {
         &self.name
     }
 
+    /// The fingerprints that this store's indexes go by.
+    pub fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
+    }
+
     /// Runs `read` on a reading connection, in one transaction: what it sees is of one moment.
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         let _alone = self.alone();
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = match idle {
+        let connection = match idle {
             Some(connection) => connection,
             None => open::reader(&self.place, self.durability)?,
         };
-        let transaction = connection.transaction().map_err(storage)?;
-        let result = read(&transaction);
-        transaction.finish().map_err(storage)?;
+        execute(&connection, "BEGIN")?;
+        // Where it does not come to the end, the connection is closed, and its transaction with it.
+        let result = read(&connection);
+        // A disk that fails ends a transaction, too.
+        if !connection.is_autocommit() {
+            execute(&connection, "ROLLBACK")?;
+        }
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < MOST_IDLE_READERS {
             readers.push(connection);
@@ -147,6 +174,11 @@ impl Store {
             None => PathBuf::from("/tmp"),
         }
     }
+}
+
+/// Runs a statement that is run often.
+fn execute(c: &Connection, sql: &str) -> Result<(), Fault> {
+    c.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map(drop).map_err(storage)
 }
 
 /// What SQLite says of a failure, as a fault.

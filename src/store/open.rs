@@ -7,19 +7,25 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::migrate::{VERSION, fingerprints, migrate};
 use super::{Durability, forks, storage};
 use crate::fault::{Fault, Key, shown};
+use crate::fingerprint::Fingerprints;
 
 /// "CJI1": marks a database as ours.
 const APPLICATION_ID: i32 = 0x434A_4931;
 
-/// Today's `user_version`.
-const VERSION: usize = 1;
-
-/// The changes that lead from each `user_version` to the next.
-const MIGRATIONS: [&str; VERSION] = [include_str!("schema.sql")];
+/// What is a store's own.
+#[derive(Debug)]
+pub struct Own {
+    /// 16 hex digits, for the names of its spool files.
+    pub name: String,
+    /// What its indexes go by.
+    pub fingerprints: Fingerprints,
+}
 
 /// Where the database is.
 #[derive(Clone, Debug)]
@@ -66,8 +72,8 @@ impl Place {
     }
 }
 
-/// The writing connection, the store's name, and the note that this process has the file open.
-pub fn first(place: &Place, durability: Durability) -> Result<(Connection, String, Option<forks::Opened>), Fault> {
+/// The writing connection, what is the store's own, and the note that this process has the file open.
+pub fn first(place: &Place, durability: Durability) -> Result<(Connection, Own, Option<forks::Opened>), Fault> {
     if let Place::File(path) = place {
         create_private(path)?;
     }
@@ -77,12 +83,12 @@ pub fn first(place: &Place, durability: Durability) -> Result<(Connection, Strin
         }
         _ => fault,
     });
-    let (connection, name) = settled?;
+    let (connection, own) = settled?;
     let opened = place.path().map(forks::note).transpose()?;
-    Ok((connection, name, opened))
+    Ok((connection, own, opened))
 }
 
-fn settled(place: &Place, durability: Durability) -> Result<(Connection, String), Fault> {
+fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), Fault> {
     let mut connection = place.connect(true)?;
     patient(&mut connection)?;
     let foreign = |what: &str| {
@@ -103,10 +109,11 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, String)
     }
     settle(&connection, durability, version == 0)?;
     if version < VERSION {
-        migrate(&mut connection).map_err(storage)?;
+        lead(&mut connection)?;
     }
     let name = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
-    Ok((connection, name))
+    let fingerprints = fingerprints(&connection)?;
+    Ok((connection, Own { name, fingerprints }))
 }
 
 /// The WAL file of this connection, which SQLite has made by now; in memory there is none.
@@ -118,14 +125,23 @@ pub fn wal(place: &Place, connection: &Connection) -> Option<PathBuf> {
 
 /// One more connection, for reading.
 pub fn reader(place: &Place, durability: Durability) -> Result<Connection, Fault> {
-    let mut connection = place.connect(false)?;
+    another(place, durability, false)
+}
+
+/// One more connection that can write.
+pub fn writer(place: &Place, durability: Durability) -> Result<Connection, Fault> {
+    another(place, durability, true)
+}
+
+fn another(place: &Place, durability: Durability, write: bool) -> Result<Connection, Fault> {
+    let mut connection = place.connect(write)?;
     patient(&mut connection)?;
     settle(&connection, durability, false)?;
     Ok(connection)
 }
 
 enum Owner {
-    Ours(usize),
+    Ours(i64),
     Nobody,
     Another,
 }
@@ -133,7 +149,7 @@ enum Owner {
 fn whose(connection: &Connection) -> rusqlite::Result<Owner> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     if number("PRAGMA application_id")? == i64::from(APPLICATION_ID) {
-        return Ok(Owner::Ours(usize::try_from(number("PRAGMA user_version")?).unwrap_or(usize::MAX)));
+        return Ok(Owner::Ours(number("PRAGMA user_version")?));
     }
     let empty = number("SELECT count(*) FROM sqlite_schema")? == 0
         && number("PRAGMA user_version")? == 0
@@ -160,6 +176,8 @@ fn settle(connection: &Connection, durability: Durability, fresh: bool) -> Resul
     // A WAL stays one once set, so only a new file is told.
     let journal = if fresh { "PRAGMA journal_mode = WAL;" } else { "" };
     connection.set_prepared_statement_cache_capacity(128);
+    // Else SQLite, where it may go by what it knows of the values, plans a statement anew for each set of them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(storage)?;
     connection
         .execute_batch(&format!(
             "{journal}
@@ -167,28 +185,21 @@ fn settle(connection: &Connection, durability: Durability, fresh: bool) -> Resul
              PRAGMA foreign_keys = ON;
              PRAGMA cache_size = -16384;
              PRAGMA temp_store = MEMORY;
-             PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA wal_autocheckpoint = 0;
              PRAGMA journal_size_limit = 67108864;
              PRAGMA trusted_schema = OFF;"
         ))
         .map_err(storage)
 }
 
-/// Leads the schema to today's version. Where two processes make the same file, the second finds it made.
-fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let done = usize::try_from(version).unwrap_or(0);
-    for migration in MIGRATIONS.iter().skip(done) {
-        transaction.execute_batch(migration)?;
-    }
-    if done == 0 {
-        transaction
-            .execute("INSERT INTO store (one, name, last_dial_entry) VALUES (1, lower(hex(randomblob(8))), 0)", [])?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    }
-    transaction.pragma_update(None, "user_version", i64::try_from(VERSION).unwrap_or(i64::MAX))?;
-    transaction.commit()
+/// Leads the schema to today's version. Where two processes do so with the same file, the second finds it done.
+fn lead(connection: &mut Connection) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(storage)?;
+    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(storage)?;
+    migrate(&transaction, version)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(storage)?;
+    transaction.pragma_update(None, "user_version", VERSION).map_err(storage)?;
+    transaction.commit().map_err(storage)
 }
 
 /// Makes the file with mode 0600 where it is not there; SQLite gives its WAL the same mode.

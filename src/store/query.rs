@@ -47,7 +47,16 @@ const READABLE: [&str; 15] = [
 ];
 
 /// The store's tables that are nobody's business. SQLite's own begin with `sqlite_`.
-const HIDDEN: [&str; 5] = ["login", "store", "dial_waiting", "dial_lease", "dial_level"];
+const HIDDEN: [&str; 8] = [
+    "login",
+    "store",
+    "dial_waiting",
+    "dial_lease",
+    "dial_level",
+    "customer_index",
+    "customer_index_segment",
+    "customer_index_block",
+];
 
 /// What the view `dial_list` reads beside the readable ones.
 const READ_BY_DIAL_LIST: [&str; 2] = ["dial_waiting", "dial_lease"];

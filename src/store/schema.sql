@@ -1,9 +1,11 @@
--- The store's tables, at user_version 1. Times are seconds since 1970 (UTC) unless a comment says otherwise.
+-- The store's tables, at user_version 2. Times are seconds since 1970 (UTC) unless a comment says otherwise.
 -- docs/schema.md says which parts hosts may rely on.
 
 CREATE TABLE store (
     one INTEGER PRIMARY KEY CHECK (one = 1),      -- there is one row
     name TEXT NOT NULL,                           -- 16 random hex digits: part of the names of this store's spool files
+    fingerprint_key BLOB NOT NULL,                -- 16 random bytes: the key of the fingerprints in this store's indexes
+    definitions INTEGER NOT NULL DEFAULT 0,       -- how often a main table was defined anew: what is known of fields is old then
     last_dial_entry INTEGER NOT NULL,             -- the id given last to an entry of any dial list; ids are not used again
     lease_boot TEXT NOT NULL DEFAULT '',          -- the boot of the machine that lease_start belongs to
     lease_start INTEGER NOT NULL DEFAULT 0,       -- what the clock of dial leases showed at that boot, in milliseconds
@@ -42,6 +44,29 @@ CREATE TABLE field (
     PRIMARY KEY (customer_table, position)
 ) STRICT, WITHOUT ROWID;
 
+-- The indexes by which customers are found: one for the unique key, one for each other phone (store/index).
+CREATE TABLE customer_index (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    customer_table INTEGER NOT NULL REFERENCES customer_table (id),
+    is_key INTEGER NOT NULL CHECK (is_key IN (0, 1)), -- 1: of the unique key
+    fields TEXT NOT NULL                          -- the names of its fields, parted by commas
+) STRICT;
+
+-- Each index is a few sorted segments.
+CREATE TABLE customer_index_segment (
+    customer_index INTEGER NOT NULL,
+    segment INTEGER NOT NULL,                     -- from 1; 0 is a single block for entries that come one by one, not listed
+    entries INTEGER NOT NULL,                     -- how many
+    target INTEGER,                               -- the segment that it is being merged into; NULL: none
+    stamp INTEGER NOT NULL,                       -- of its newest entry: rises with each addition to the index
+    PRIMARY KEY (customer_index, segment)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE customer_index_block (
+    id INTEGER PRIMARY KEY,                       -- index * 2^43 + segment * 2^37 + the first entry's place
+    entries BLOB NOT NULL                         -- of 10 bytes each, big-endian: place * 2^43 + the customer's id
+) STRICT;
+
 CREATE TABLE package (
     id INTEGER PRIMARY KEY,
     team INTEGER NOT NULL REFERENCES team (id),
@@ -67,11 +92,12 @@ CREATE TABLE dial_entry (
     phone TEXT NOT NULL,                          -- normalized
     priority INTEGER NOT NULL,                    -- larger is dialled first
     dial_time INTEGER,                            -- not before; NULL: at once
+    may_move INTEGER,                             -- 1: the customer is of a main table; NULL: of a package's own
     PRIMARY KEY (campaign, id)
 ) STRICT, WITHOUT ROWID;
 
 -- Which entries go when a customer moves to another package.
-CREATE INDEX dial_entry_customer ON dial_entry (campaign, customer);
+CREATE INDEX dial_entry_customer ON dial_entry (campaign, customer) WHERE may_move;
 
 -- The entries that nobody has leased, in the order of dialling: those of one import that follow each other with the same
 -- priority and time are one row, which leases shorten from its front. Ids on the way may be of entries that were removed.

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::{quoted, storage, views};
+use super::{index, quoted, storage, views};
 use crate::fault::{Fault, Key};
 use crate::field::{Field, FieldType, Fields};
+use crate::record::Status;
 
 /// The name of a customer table.
 pub fn table_name(table: i64) -> String {
@@ -46,40 +47,21 @@ fn build_table(c: &Connection, table: i64, fields: &Fields, main: bool) -> Resul
         "CREATE TABLE {name} (
             id INTEGER PRIMARY KEY,
             package INTEGER,
-            status TEXT NOT NULL CHECK (status IN ('open', 'pending', 'error', 'success')),
+            status TEXT NOT NULL CHECK ({}),
             agent TEXT,
             created_at INTEGER NOT NULL,
             updated_at INTEGER NOT NULL,
             {}
-        ) STRICT;
-        {};",
+        ) STRICT;",
+        // Not `IN`, for which SQLite makes a table of the list for each row: it trebles what the row costs.
+        Status::ALL.map(|status| format!("status = '{}'", status.name())).join(" OR "),
         columns.join(",\n            "),
-        unique_index(table, fields)
     );
     if main {
         sql.push_str(&format!("CREATE INDEX {name}_package ON {name} (package);"));
     }
-    (0..fields.all().len()).for_each(|at| sql.push_str(&create_index(table, fields, at)));
-    c.execute_batch(&sql).map_err(storage)
-}
-
-/// The name of the index by which customers are found by this field alone; `None`: there is none.
-pub fn index_name(table: i64, fields: &Fields, at: usize) -> Option<String> {
-    if fields.key().first() == Some(&at) {
-        return Some(format!("{}_key", table_name(table)));
-    }
-    let phone = fields.get(at).filter(|field| field.kind == FieldType::Phone);
-    phone.map(|field| format!("{}_by_{}", table_name(table), field.name))
-}
-
-/// The index of a phone that is not the key's first. Customers without that number cost it nothing.
-fn create_index(table: i64, fields: &Fields, at: usize) -> String {
-    let (Some(name), Some(field)) = (index_name(table, fields, at), fields.get(at)) else { return String::new() };
-    let (name, column) = (quoted(&name), quoted(&field.name));
-    if fields.key().first() == Some(&at) {
-        return String::new();
-    }
-    format!("CREATE INDEX {name} ON {} ({column}) WHERE {column} <> '';", table_name(table))
+    c.execute_batch(&sql).map_err(storage)?;
+    index::create_all(c, table, fields)
 }
 
 fn column(field: &Field) -> String {
@@ -88,20 +70,6 @@ fn column(field: &Field) -> String {
         FieldType::Text | FieldType::Phone | FieldType::Datetime => {
             format!("{} TEXT NOT NULL DEFAULT ''", quoted(&field.name))
         }
-    }
-}
-
-fn unique_index(table: i64, fields: &Fields) -> String {
-    let name = table_name(table);
-    let key: Vec<String> = fields.key().iter().filter_map(|&at| fields.get(at)).map(key_term).collect();
-    format!("CREATE UNIQUE INDEX {name}_key ON {name} ({})", key.join(", "))
-}
-
-/// How a field of the unique key stands in the index: NULLs would never be equal there.
-pub fn key_term(field: &Field) -> String {
-    match field.kind {
-        FieldType::Integer => format!("ifnull({}, '')", quoted(&field.name)),
-        _ => quoted(&field.name),
     }
 }
 
@@ -127,6 +95,7 @@ pub fn redefine(c: &Connection, table: i64, new: &Fields) -> Result<(), Fault> {
         change_columns(c, table, &old, new)?;
     } else {
         c.execute_batch(&format!("DROP TABLE {name}")).map_err(storage)?;
+        index::drop_all(c, table)?;
         build_table(c, table, new, true)?;
     }
     write_fields(c, table, new)?;
@@ -141,19 +110,18 @@ fn change_columns(c: &Connection, table: i64, old: &Fields, new: &Fields) -> Res
         return Err(held(format!("unique_key: the key ({old}) holds data, so it can't be changed")));
     }
     let same = |a: &Field, b: &Field| a.name.eq_ignore_ascii_case(&b.name) && a.kind == b.kind;
-    for (at, field) in old.all().iter().enumerate().filter(|(_, f)| !new.all().iter().any(|n| same(f, n))) {
+    for field in old.all().iter().filter(|f| !new.all().iter().any(|n| same(f, n))) {
         let column = quoted(&field.name);
         if holds(c, &format!("SELECT 1 FROM {name} WHERE ifnull({column}, '') <> ''"))? {
             let field = &field.name;
             return Err(held(format!("the field {field} holds data, so it can't be lost or change its type")));
         }
-        let index = index_name(table, old, at).map(|index| format!("DROP INDEX {};", quoted(&index)));
-        let index = index.unwrap_or_default();
-        c.execute_batch(&format!("{index} ALTER TABLE {name} DROP COLUMN {column}")).map_err(storage)?;
+        index::drop_of_field(c, table, &field.name)?;
+        c.execute_batch(&format!("ALTER TABLE {name} DROP COLUMN {column}")).map_err(storage)?;
     }
     for (at, field) in new.all().iter().enumerate().filter(|(_, f)| !old.all().iter().any(|o| same(f, o))) {
-        let index = create_index(table, new, at);
-        c.execute_batch(&format!("ALTER TABLE {name} ADD COLUMN {}; {index}", column(field))).map_err(storage)?;
+        c.execute_batch(&format!("ALTER TABLE {name} ADD COLUMN {}", column(field))).map_err(storage)?;
+        index::create_of_field(c, table, new, at)?;
     }
     Ok(())
 }

@@ -23,8 +23,9 @@ impl Store {
         zone: &Zone,
         at: &Moment,
     ) -> Result<Value, Fault> {
-        let due = self.write(|t| {
-            let now = lease_clock::keep(t, at)?;
+        let at = at.clone();
+        let due = self.write_in_group(move |t| {
+            let now = lease_clock::keep(t, &at)?;
             give_back(t, campaign, now)?;
             let due = levels::take_due(t, campaign, limit, at.seconds())?;
             let sql = "INSERT INTO dial_lease (campaign, id, lease_end) VALUES (?1, ?2, ?3)";
@@ -40,8 +41,9 @@ impl Store {
 
     /// Ends the lease of an entry.
     pub fn dial_done(&self, campaign: i64, entry: i64, outcome: &DialOutcome, at: &Moment) -> Result<(), Fault> {
-        self.write(|t| {
-            let now = lease_clock::shows(t, at)?;
+        let (outcome, at) = (outcome.clone(), at.clone());
+        self.write_in_group(move |t| {
+            let now = lease_clock::shows(t, &at)?;
             let sql = "SELECT l.lease_end > ?3 FROM dial_entry e
                        LEFT JOIN dial_lease l ON l.campaign = e.campaign AND l.id = e.id
                        WHERE e.campaign = ?1 AND e.id = ?2";
@@ -53,7 +55,7 @@ impl Store {
                 None => wrong("the campaign's dial list has no such entry (any more)"),
                 Some(None) => wrong("it is not leased"),
                 Some(Some(false)) => wrong("its lease has run out, so it may be another's by now"),
-                Some(Some(true)) => end(t, campaign, entry, outcome),
+                Some(Some(true)) => end(t, campaign, entry, &outcome),
             }
         })
     }

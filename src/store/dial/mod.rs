@@ -6,11 +6,12 @@ mod levels;
 mod tests;
 
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 use serde_json::{Value, json};
 
 use levels::Run;
 
+use super::bulk::{Bound, Bulk};
 use super::filter::{Filter, bad, cut_page};
 use super::{Campaign, Store, lease_clock, storage};
 use crate::catalog::decimal;
@@ -83,29 +84,34 @@ impl Store {
 }
 
 /// Puts customers' numbers on a campaign's list, in their order.
-pub(super) fn add(c: &Connection, campaign: i64, entries: &[(i64, &str, Call)]) -> Result<(), Fault> {
+pub(super) fn add(c: &Connection, campaign: &Campaign, entries: &[(i64, &str, Call)]) -> Result<(), Fault> {
     let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
     let sql = "UPDATE store SET last_dial_entry = last_dial_entry + ?1 RETURNING last_dial_entry";
     let mut reserve = c.prepare_cached(sql).map_err(storage)?;
     let last: i64 = reserve.query_row([count], |row| row.get(0)).map_err(storage)?;
-    let sql =
-        "INSERT INTO dial_entry (campaign, id, customer, phone, priority, dial_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let mut insert = c.prepare_cached(sql).map_err(storage)?;
+    let first = last - count + 1;
+    let columns = ["campaign", "may_move", "id", "customer", "phone", "priority", "dial_time"].map(str::to_owned);
+    let shared = [Bound::Integer(campaign.id), campaign.main_table.then_some(1).into()];
+    Bulk { table: "dial_entry", columns: &columns, shared: &shared }.insert(c, entries.len(), |row| {
+        let (customer, phone, call) = entries.get(row).copied().unwrap_or_default();
+        let id = first + row.cast_signed() as i64;
+        let head = [Bound::Integer(id), Bound::Integer(customer), Bound::Text(phone)];
+        head.into_iter().chain([Bound::Integer(call.priority.into()), call.dial_time.into()])
+    })?;
     let mut runs: Vec<Run> = Vec::new();
-    for (id, &(customer, phone, call)) in (last - count + 1..).zip(entries) {
-        insert.execute(params![campaign, id, customer, phone, call.priority, call.dial_time]).map_err(storage)?;
+    for (id, &(_, _, call)) in (first..).zip(entries) {
         let run = Run::of(id, call.priority.into(), call.dial_time);
         if !runs.last_mut().is_some_and(|last| last.takes(run)) {
             runs.push(run);
         }
     }
-    levels::put(c, campaign, runs)
+    levels::put(c, campaign.id, runs)
 }
 
 /// Removes a customer's waiting entries from the lists of the campaigns that work this package.
 pub(super) fn leave(c: &Connection, customer: i64, package: i64, at: &Moment) -> Result<(), Fault> {
     let now = lease_clock::shows(c, at)?;
-    let sql = "DELETE FROM dial_entry WHERE customer = ?1
+    let sql = "DELETE FROM dial_entry WHERE may_move AND customer = ?1
                AND campaign IN (SELECT id FROM campaign WHERE package = ?2)
                AND NOT EXISTS (SELECT 1 FROM dial_lease l WHERE l.campaign = dial_entry.campaign
                                AND l.id = dial_entry.id AND l.lease_end > ?3)
@@ -127,8 +133,6 @@ struct Question {
 
 /// All entries, with their leases if they have one.
 const ALL: &str = "dial_entry e LEFT JOIN dial_lease l ON l.campaign = e.campaign AND l.id = e.id";
-const OF_A_CUSTOMER: &str = "dial_entry e INDEXED BY dial_entry_customer
-                             LEFT JOIN dial_lease l ON l.campaign = e.campaign AND l.id = e.id";
 /// They are few beside the waiting ones.
 const LEASED: &str = "dial_lease l CROSS JOIN dial_entry e ON l.campaign = e.campaign AND l.id = e.id";
 
@@ -158,7 +162,6 @@ impl Question {
             "customer" => {
                 let id = decimal(wanted).ok_or_else(|| bad(format!("customer {} is no id", shown(wanted))))?;
                 self.equal("e.customer", Sql::Integer(id));
-                self.from = OF_A_CUSTOMER;
             }
             "state" => match fold(wanted).as_str() {
                 "waiting" => self.terms.push("ifnull(l.lease_end, 0) <= ?3".to_owned()),

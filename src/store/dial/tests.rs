@@ -8,9 +8,11 @@ use serde_json::Value;
 use super::DialOutcome;
 use crate::catalog;
 use crate::intake::take;
-use crate::merge::{ChangePackage, DupDialList, Dupway, Rules};
+use crate::merge::{ChangePackage, DupDialList, Dupway, Rules, group};
 use crate::record::{Batch, Call};
-use crate::store::{Campaign, Durability, Filter, Store};
+use std::sync::Arc;
+
+use crate::store::{Campaign, Durability, Filter, Scouted, Store};
 use crate::time::{Moment, Zone};
 
 #[derive(Clone, Debug)]
@@ -79,7 +81,7 @@ struct Twin {
 /// The store and its twin, with the clocks of both.
 struct Pair {
     store: Store,
-    campaign: Campaign,
+    campaign: Arc<Campaign>,
     entries: Vec<Twin>,
     made: i64,
     at: Moment,
@@ -91,7 +93,9 @@ impl Pair {
     fn new() -> Self {
         let store = Store::open(":memory:", Durability::Full).unwrap();
         store.team_add("team", "").unwrap();
-        let id = store.campaign_add("team", &catalog::campaign(r#"{"name":"A campaign"}"#).unwrap()).unwrap();
+        let id = store
+            .campaign_add("team", &catalog::campaign(r#"{"name":"A campaign","main_table":true}"#).unwrap())
+            .unwrap();
         let campaign = store.campaign(id).unwrap().unwrap();
         let at = Moment { wall_ms: 20_000, boot: "boot", since_boot_ms: 5 };
         Self { store, campaign, entries: Vec::new(), made: 0, at, passed_ms: 0 }
@@ -128,7 +132,8 @@ impl Pair {
             self.made += 1;
             self.entries.push(Twin { id: self.made, customer, priority, dial_time, lease_end: None });
         }
-        self.store.chunk(|chunk| take(chunk, &self.campaign, &batch, RULES, 0)).unwrap();
+        let groups = group(&batch, self.store.fingerprints());
+        self.store.chunk(|chunk| take(chunk, &self.campaign, &batch, &groups, &Scouted::default(), RULES, 0)).unwrap();
     }
 
     fn next(&mut self, limit: usize, lease_ms: i64) {

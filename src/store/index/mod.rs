@@ -1,0 +1,162 @@
+//! The indexes of customer tables: who has this unique key, who has this phone.
+//!
+//! An index of SQLite's would be kept in the order of its values. The numbers of a file come in no order, so each chunk of
+//! an import would touch nearly every page of it, and write them all: that alone took most of an import's time, the more the
+//! larger the table was. Here a chunk appends a *segment*, sorted in itself, and segments of one size are merged, eight at a
+//! time, into one of the next size (a log-structured merge tree). Each entry is written about once for each size, always
+//! side by side with its neighbours, 405 to a page: a millionth part of a second each time.
+//!
+//! An entry is ten bytes: a *place*, which is the front part of the value's fingerprint, and the customer's id. So who is
+//! found may have another value (or had this one once: entries are never removed), and the customer's row tells.
+//!
+//! Nothing here is ever in memory alone: entries, segments and half-done merges are rows, written with the customers in one
+//! transaction.
+
+mod entry;
+mod segments;
+#[cfg(test)]
+mod tests;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::tables::table_name;
+use super::{Campaign, quoted, storage};
+use crate::fault::{Fault, Key};
+use crate::field::{FieldType, Fields};
+use entry::Entry;
+pub use entry::Kind;
+use segments::Segments;
+
+/// An index of a customer table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    number: i64,
+    /// Unique: of the unique key.
+    pub kind: Kind,
+    /// Whose values it is of; positions of fields.
+    pub fields: Vec<usize>,
+}
+
+impl Index {
+    /// Who may have the values with these fingerprints, which are in order: pairs of a fingerprint's position and a customer.
+    pub fn find(&self, c: &Connection, fingerprints: &[u64]) -> Result<Vec<(usize, i64)>, Fault> {
+        self.find_since(c, fingerprints, &Scouted::default())
+    }
+
+    /// Finds the same ahead, for one who will ask again under the write lock.
+    pub fn scout(&self, c: &Connection, fingerprints: &[u64]) -> Result<Scouted, Fault> {
+        let stamp = Segments::of(c, self.number)?.stamp()?;
+        Ok(Scouted { index: self.number, stamp, found: self.find(c, fingerprints)? })
+    }
+
+    /// Who was found ahead, and who may have come since: entries stay, so that only what is newer is looked through.
+    pub fn find_since(
+        &self,
+        c: &Connection,
+        fingerprints: &[u64],
+        ahead: &Scouted,
+    ) -> Result<Vec<(usize, i64)>, Fault> {
+        let wanted: Vec<_> = fingerprints.iter().map(|&fingerprint| self.kind.places(fingerprint)).collect();
+        let ahead = Some(ahead).filter(|ahead| ahead.index == self.number);
+        let mut found = ahead.map_or_else(Vec::new, |ahead| ahead.found.clone());
+        Segments::of(c, self.number)?.find(&wanted, ahead.map_or(0, |ahead| ahead.stamp), &mut found)?;
+        Ok(found)
+    }
+
+    /// Takes up customers by the fingerprints of their values, in any order.
+    pub fn add(&self, c: &Connection, customers: impl Iterator<Item = (u64, i64)>) -> Result<(), Fault> {
+        let entries = customers.map(|(fingerprint, customer)| Entry::new(self.kind, fingerprint, customer));
+        Segments::of(c, self.number)?.add(entries.collect::<Result<_, _>>()?)
+    }
+}
+
+/// What was found in an index at some moment.
+#[derive(Clone, Debug, Default)]
+pub struct Scouted {
+    /// The index's number; 0: of none.
+    index: i64,
+    stamp: i64,
+    found: Vec<(usize, i64)>,
+}
+
+/// The indexes of a campaign's customer table; the first is the one of the unique key. To be asked for in the transaction
+/// that uses them.
+pub fn of(c: &Connection, campaign: &Campaign) -> Result<Vec<Index>, Fault> {
+    let indexes = of_table(c, campaign.table, &campaign.fields)?;
+    match indexes.first() {
+        Some(first) if first.kind == Kind::Unique && first.fields == campaign.fields.key() => Ok(indexes),
+        _ => Err(Fault::new(Key::StorageForNow, "the main table was defined anew meanwhile: import again")),
+    }
+}
+
+/// The indexes of a customer table that has these fields.
+pub fn of_table(c: &Connection, table: i64, known: &Fields) -> Result<Vec<Index>, Fault> {
+    let sql = "SELECT id, is_key, fields FROM customer_index WHERE customer_table = ?1 ORDER BY is_key DESC, id";
+    let mut select = c.prepare_cached(sql).map_err(storage)?;
+    let rows = select.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let rows: Vec<(i64, bool, String)> = rows.and_then(Iterator::collect).map_err(storage)?;
+    let mut indexes = Vec::with_capacity(rows.len());
+    for (number, is_key, names) in rows {
+        let fields: Option<Vec<usize>> = names.split(',').map(|name| known.named(name)).collect();
+        let kind = if is_key { Kind::Unique } else { Kind::Shared };
+        // A field that is gone since the campaign was read held nothing.
+        indexes.extend(fields.map(|fields| Index { number, kind, fields }));
+    }
+    Ok(indexes)
+}
+
+/// A customer's values of these fields, as texts; `None`: there is no such customer.
+pub fn values(
+    c: &Connection,
+    campaign: &Campaign,
+    fields: &[usize],
+    customer: i64,
+) -> Result<Option<Vec<String>>, Fault> {
+    let columns = texts(&campaign.fields, fields);
+    let sql = format!("SELECT {columns} FROM {} WHERE id = ?1", table_name(campaign.table));
+    let mut select = c.prepare_cached(&sql).map_err(storage)?;
+    let read = |row: &Row<'_>| (0..fields.len()).map(|at| row.get(at)).collect();
+    select.query_row([customer], read).optional().map_err(storage)
+}
+
+/// The columns of some of these fields as SQL, whose values come as the texts that they are known by here.
+pub fn texts(fields: &Fields, some: &[usize]) -> String {
+    let names = some.iter().filter_map(|&at| fields.get(at)).map(|field| quoted(&field.name));
+    names.map(|name| format!("CAST(ifnull({name}, '') AS TEXT)")).collect::<Vec<_>>().join(", ")
+}
+
+/// Gives a new customer table its indexes.
+pub fn create_all(c: &Connection, table: i64, fields: &Fields) -> Result<(), Fault> {
+    create(c, table, &fields.key_names(), Kind::Unique)?;
+    (0..fields.all().len()).try_for_each(|at| create_of_field(c, table, fields, at))
+}
+
+/// Gives a phone an index of its own, unless it is the unique key.
+pub fn create_of_field(c: &Connection, table: i64, fields: &Fields, at: usize) -> Result<(), Fault> {
+    match fields.get(at).filter(|field| field.kind == FieldType::Phone && fields.key() != [at]) {
+        Some(field) => create(c, table, &[&field.name], Kind::Shared),
+        None => Ok(()),
+    }
+}
+
+fn create(c: &Connection, table: i64, names: &[&str], kind: Kind) -> Result<(), Fault> {
+    let sql = "INSERT INTO customer_index (customer_table, is_key, fields) VALUES (?1, ?2, ?3)";
+    c.execute(sql, params![table, kind == Kind::Unique, names.join(",")]).map(drop).map_err(storage)
+}
+
+/// Takes away the index of a field that is lost, if it has one.
+pub fn drop_of_field(c: &Connection, table: i64, name: &str) -> Result<(), Fault> {
+    drop_where(c, "customer_table = ?1 AND NOT is_key AND fields = ?2 COLLATE NOCASE", params![table, name])
+}
+
+/// Takes all indexes of a customer table away.
+pub fn drop_all(c: &Connection, table: i64) -> Result<(), Fault> {
+    drop_where(c, "customer_table = ?1", params![table])
+}
+
+/// The values that are to go are nobody's, but there may have been some: the entries go too.
+fn drop_where(c: &Connection, which: &str, values: &[&dyn rusqlite::ToSql]) -> Result<(), Fault> {
+    let mut gone = c.prepare(&format!("DELETE FROM customer_index WHERE {which} RETURNING id")).map_err(storage)?;
+    let gone: Vec<i64> = gone.query_map(values, |row| row.get(0)).and_then(Iterator::collect).map_err(storage)?;
+    gone.into_iter().try_for_each(|number| Segments::of(c, number)?.delete_all())
+}

@@ -1,0 +1,229 @@
+//! The index against a naive twin: a list of all that was put in.
+
+#![expect(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_truncation,
+    reason = "numbers are small"
+)]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use super::entry::{Entry, Kind, OF_A_BLOCK};
+use super::segments::Segments;
+
+const INDEX: i64 = 3;
+
+fn database() -> Connection {
+    let c = Connection::open_in_memory().unwrap();
+    c.execute_batch(include_str!("../schema.sql")).unwrap();
+    // Other indexes' blocks before and after, that no question may touch.
+    for other in [INDEX - 1, INDEX + 1] {
+        let entry = Entry::new(Kind::Unique, u64::MAX, 7).unwrap();
+        Segments::of(&c, other).unwrap().add(vec![entry]).unwrap();
+    }
+    c
+}
+
+/// Something like a hash: the same for the same number.
+fn fingerprint(number: u64) -> u64 {
+    number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+/// All pairs that the index knows for these numbers.
+fn found(c: &Connection, kind: Kind, numbers: &[u64]) -> BTreeSet<(u64, i64)> {
+    let mut wanted: Vec<(u64, u64)> = numbers.iter().map(|&n| (fingerprint(n), n)).collect();
+    wanted.sort_unstable();
+    let places: Vec<_> = wanted.iter().map(|&(fingerprint, _)| kind.places(fingerprint)).collect();
+    let mut found = Vec::new();
+    Segments::of(c, INDEX).unwrap().find(&places, 0, &mut found).unwrap();
+    found.into_iter().map(|(at, customer)| (wanted[at].1, customer)).collect()
+}
+
+fn segments(c: &Connection) -> Vec<(i64, i64, Option<i64>)> {
+    let sql = "SELECT segment, entries, target FROM customer_index_segment WHERE customer_index = ?1";
+    let mut select = c.prepare(sql).unwrap();
+    let rows = select.query_map([INDEX], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// What is recorded of each segment is what its blocks hold, in order and without overlap.
+fn check(c: &Connection) {
+    for (segment, entries, _) in segments(c) {
+        let first = (INDEX << 6 | segment) << 37;
+        assert_ne!(segment, 0);
+        let sql = "SELECT id, entries FROM customer_index_block WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+        let mut select = c.prepare(sql).unwrap();
+        let rows = select.query_map([first, first + (1 << 37) - 1], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let rows: Vec<(i64, Vec<u8>)> = rows.collect::<Result<_, _>>().unwrap();
+        let all: Vec<&[u8]> = rows.iter().flat_map(|(_, entries)| entries.chunks(10)).collect();
+        assert!(all.is_sorted() && all.len() as i64 == entries, "segment {segment}: {} of {entries}", all.len());
+        for (id, block) in &rows {
+            let place = u64::from_be_bytes(block[..8].try_into().unwrap()) >> 27;
+            assert_eq!(id - first, place as i64, "a block is named by its first place");
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// This many customers, from this number on, each with the number modulo that.
+    Add(u64, u64, u64),
+    Find(Vec<u64>),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let add =
+        (prop_oneof![Just(1_u64), 1..40_u64, 300..5_000_u64], 0..9_000_u64, prop_oneof![1..5_u64, 1..100_000_u64]);
+    let find = prop_oneof![prop::collection::vec(0..20_000_u64, 1..4), prop::collection::vec(0..20_000_u64, 200..600)];
+    let step = prop_oneof![
+        4 => add.prop_map(|(count, first, modulo)| Step::Add(count, first, modulo)),
+        1 => find.prop_map(Step::Find),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+fn holds(kind: Kind, steps: &[Step]) {
+    let c = database();
+    let mut twin: BTreeSet<(u64, i64)> = BTreeSet::new();
+    let mut next = 1_i64;
+    for step in steps {
+        match step {
+            Step::Add(count, first, modulo) => {
+                let pairs: Vec<(u64, i64)> = (0..*count).map(|n| ((first + n) % modulo, next + n as i64)).collect();
+                next += *count as i64;
+                let entries = pairs.iter().map(|&(n, customer)| Entry::new(kind, fingerprint(n), customer).unwrap());
+                Segments::of(&c, INDEX).unwrap().add(entries.collect()).unwrap();
+                twin.extend(pairs);
+            }
+            Step::Find(numbers) => {
+                let mut numbers = numbers.clone();
+                numbers.sort_unstable();
+                numbers.dedup();
+                let wanted: BTreeSet<_> =
+                    twin.iter().filter(|(n, _)| numbers.binary_search(n).is_ok()).copied().collect();
+                let found = found(&c, kind, &numbers);
+                assert!(found.is_superset(&wanted), "not found: {:?}", wanted.difference(&found).next());
+                // Others are met by chance alone, and these numbers' fingerprints are not that many.
+                assert!(found.len() <= wanted.len() + 2, "{} found, {} wanted", found.len(), wanted.len());
+            }
+        }
+    }
+    check(&c);
+    assert!(segments(&c).len() < 40);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_index_of_keys_finds_whom_a_list_finds(steps in steps()) {
+        holds(Kind::Unique, &steps);
+    }
+
+    #[test]
+    fn an_index_of_phones_finds_whom_a_list_finds(steps in steps()) {
+        holds(Kind::Shared, &steps);
+    }
+}
+
+#[test]
+fn entries_that_come_one_by_one_stay_in_one_block_until_it_is_full() {
+    let c = database();
+    for customer in 1..=OF_A_BLOCK as i64 + 1 {
+        let entry = Entry::new(Kind::Unique, fingerprint(customer as u64), customer).unwrap();
+        Segments::of(&c, INDEX).unwrap().add(vec![entry]).unwrap();
+        let blocks: i64 = c.query_row("SELECT count(*) FROM customer_index_block", [], |row| row.get(0)).unwrap();
+        assert_eq!(blocks - 2, 1 + i64::from(customer > OF_A_BLOCK as i64), "{customer}");
+    }
+    check(&c);
+}
+
+#[test]
+fn a_block_fills_a_page() {
+    let c = database();
+    let entries = (0..100_000).map(|n| Entry::new(Kind::Unique, fingerprint(n), n as i64).unwrap());
+    Segments::of(&c, INDEX).unwrap().add(entries.collect()).unwrap();
+    let pages: i64 = c.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    // Beside the blocks there are the other tables' pages.
+    assert!((247..310).contains(&pages), "{pages} pages");
+}
+
+#[test]
+fn a_number_that_everyone_has_is_no_burden() {
+    let c = database();
+    for chunk in 0..20 {
+        let entries = (0..20_000).map(|n| Entry::new(Kind::Shared, fingerprint(1), chunk * 20_000 + n).unwrap());
+        Segments::of(&c, INDEX).unwrap().add(entries.collect()).unwrap();
+    }
+    check(&c);
+    let sql = "SELECT max(length(entries)) FROM customer_index_block";
+    let largest: i64 = c.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(largest <= 10 * (OF_A_BLOCK as i64 + 400_000 / 4_096 + 1), "{largest} bytes in a block");
+    assert_eq!(found(&c, Kind::Shared, &[1]).len(), 400_000);
+}
+
+#[test]
+fn a_merge_goes_on_over_many_calls_and_loses_nothing() {
+    let c = database();
+    let index = Segments::of(&c, INDEX).unwrap();
+    let (mut next, mut merging) = (0_u64, 0);
+    for count in std::iter::repeat_n(30_000, 9).chain(std::iter::repeat_n(500, 60)) {
+        let entries = (next..next + count).map(|n| Entry::new(Kind::Unique, fingerprint(n), n as i64).unwrap());
+        index.add(entries.collect()).unwrap();
+        next += count;
+        merging += usize::from(segments(&c).iter().any(|(_, _, target)| target.is_some()));
+        if next % 7 == 0 {
+            check(&c);
+        }
+    }
+    assert!(merging > 5, "the merge was done at once, so that this test shows nothing");
+    check(&c);
+    let all: Vec<u64> = (0..next).collect();
+    assert_eq!(found(&c, Kind::Unique, &all).len(), next as usize);
+}
+
+/// What is found ahead, and what is newer, together are all.
+#[test]
+fn who_looked_ahead_looks_through_what_is_newer_alone() {
+    let c = database();
+    let index = Segments::of(&c, INDEX).unwrap();
+    let add = |from: u64, count: u64| {
+        let entries = (from..from + count).map(|n| Entry::new(Kind::Unique, fingerprint(n), n as i64).unwrap());
+        index.add(entries.collect()).unwrap();
+    };
+    let mut wanted: Vec<_> = (0..60_000).map(|n| Kind::Unique.places(fingerprint(n))).collect();
+    wanted.sort_unstable_by_key(|places| *places.start());
+    add(0, 20_000);
+    add(20_000, 3);
+    let (mut all, mut next) = (0, 20_003);
+    for count in [1, 1, 400, 1, 5_000, 5_000, 5_000, 1, 300, 300, 5_000, 5_000, 1] {
+        let stamp = index.stamp().unwrap();
+        let mut ahead = Vec::new();
+        index.find(&wanted, 0, &mut ahead).unwrap();
+        assert_eq!(ahead.len() as u64, next);
+        add(next, count);
+        next += count;
+        let mut newer = Vec::new();
+        index.find(&wanted, stamp, &mut newer).unwrap();
+        let found: BTreeSet<_> = ahead.iter().chain(&newer).collect();
+        assert_eq!(found.len() as u64, next);
+        all += usize::from(newer.len() as u64 == next);
+    }
+    assert_eq!(all, 0, "everything was looked through again");
+}
+
+#[test]
+fn an_index_goes_with_all_its_entries() {
+    let c = database();
+    let entries = (0..5_000).map(|n| Entry::new(Kind::Unique, fingerprint(n), n as i64).unwrap());
+    let index = Segments::of(&c, INDEX).unwrap();
+    index.add(entries.collect()).unwrap();
+    index.delete_all().unwrap();
+    assert!(segments(&c).is_empty() && found(&c, Kind::Unique, &[1, 2, 3]).is_empty());
+    let others: i64 = c.query_row("SELECT count(*) FROM customer_index_block", [], |row| row.get(0)).unwrap();
+    assert_eq!(others, 2);
+}

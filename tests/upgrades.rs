@@ -1,0 +1,113 @@
+//! Stores that earlier versions wrote. Each was made by `tests/data/stores/make.py` with the library of that version.
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use common::{Library, data, done, failed_naming};
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const PASSWORD: [&str; 5] = ["team", "agent", "1001", "plaintext", "secret"];
+
+/// The store of this version, in a folder of its own.
+fn store(version: u32) -> (TempDir, PathBuf) {
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/stores/version-{version}.db.gz"));
+    let mut bytes = Vec::new();
+    GzDecoder::new(File::open(packed).unwrap()).read_to_end(&mut bytes).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+fn open(path: &Path) -> Library {
+    Library::open(path.to_str().unwrap(), r#"{"timezone":"UTC"}"#).unwrap()
+}
+
+fn record(library: &Library, campaign: &str, context: &str, phone_field: &str) -> Value {
+    let mut parameters: [Vec<u8>; 22] = Default::default();
+    let given = PASSWORD.into_iter().chain(["Campaign", campaign, "data", context]);
+    for (parameter, text) in parameters.iter_mut().zip(given) {
+        *parameter = text.into();
+    }
+    parameters[13] = phone_field.into();
+    parameters[18] = "update".into();
+    parameters[20] = "reassignToCurrent".into();
+    library.import_cji(&parameters)
+}
+
+fn listed(library: &Library, campaign: &str, condition: &Value) -> Vec<i64> {
+    let reply = library.customer_list(campaign, json!({"where": condition, "limit": 1000}).to_string());
+    data(&reply)["customers"].as_array().unwrap().iter().map(|c| c["id"].as_i64().unwrap()).collect()
+}
+
+fn rows(library: &Library, sql: &str) -> Value {
+    data(&library.query(sql, ""))["rows"].clone()
+}
+
+#[test]
+fn customers_of_version_1_are_found_by_key_and_by_phone() {
+    let (_folder, path) = store(1);
+    let library = open(&path);
+    for n in [0, 1, 599, 1199] {
+        let phone = format!("138{n:08}");
+        assert_eq!(listed(&library, "1", &json!({"phone1": phone})), [n + 1], "{phone}");
+        let told = record(&library, "1", &format!("phone1={phone}||memo=met again"), "");
+        assert_eq!(done(&told), format!("customer {} is a duplicate; updated", n + 1));
+    }
+    let wanted: Vec<i64> = (0..1200).filter(|n| n % 3 == 0 && n % 50 == 12).map(|n| n + 1).collect();
+    assert_eq!(listed(&library, "1", &json!({"phone2": "02100012"})), wanted);
+    assert!(done(&record(&library, "1", "phone1=13900000000", "")).contains("added"));
+    assert_eq!(listed(&library, "4", &json!({"city": "Bonn", "number": 7})).len(), 1);
+    assert!(done(&record(&library, "4", "city=Bonn||phone=1", "")).contains("updated"));
+    let taken = library.customer_set("4", "2", r#"{"fields":{"number":7}}"#);
+    failed_naming(&taken, &["another customer has this unique key"]);
+}
+
+#[test]
+fn a_customer_of_version_1_that_moves_leaves_its_old_list() {
+    let (_folder, path) = store(1);
+    let library = open(&path);
+    let entries = |campaign: &str| data(&library.campaign_get(campaign))["dial_list"].clone();
+    assert_eq!((entries("2"), entries("3")), (json!(1), json!(1)));
+    assert!(done(&record(&library, "3", "tel=1391", "tel")).contains("moved"));
+    assert_eq!((entries("2"), entries("3")), (json!(0), json!(1)));
+}
+
+#[test]
+fn jobs_logins_and_dial_lists_of_version_1_go_on() {
+    let (_folder, path) = store(1);
+    let library = open(&path);
+    let jobs = library.job_list("");
+    let states: Vec<&Value> = data(&jobs)["jobs"].as_array().unwrap().iter().map(|job| &job["state"]).collect();
+    assert_eq!(states, ["succeeded", "scheduled"]);
+    let counts = "SELECT state, count(*) FROM dial_list WHERE campaign = 1 GROUP BY state";
+    let states = rows(&library, counts);
+    assert_eq!(states.as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).sum::<i64>(), 1200);
+    let next = library.dial_next("1", 2, 60);
+    let phones: Vec<&Value> = data(&next)["entries"].as_array().unwrap().iter().map(|e| &e["phone"]).collect();
+    assert!(phones.iter().all(|phone| phone.as_str().unwrap().starts_with("138")) && phones.len() == 2);
+    done(&library.job_cancel("2"));
+}
+
+#[test]
+fn a_store_of_version_1_has_the_tables_of_a_new_one_afterwards() {
+    let columns = |library: &Library| {
+        let own = "name NOT LIKE 'customers_%' AND name NOT LIKE 'campaign_%' AND name NOT LIKE 'sqlite_%'";
+        let all =
+            rows(library, &format!("SELECT name FROM sqlite_schema WHERE type <> 'view' AND {own} ORDER BY name"));
+        all.as_array().unwrap().iter().map(|row| row[0].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (_folder, path) = store(1);
+    let old = open(&path);
+    assert_eq!(columns(&old), columns(&Library::in_memory()));
+    let left = rows(&old, "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'customers_%'");
+    assert_eq!(left, json!([["customers_2_package"]]));
+    drop(old);
+    // The second opening finds it done.
+    assert_eq!(listed(&open(&path), "1", &json!({"phone1": "13800000007"})), [8]);
+}
