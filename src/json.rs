@@ -15,7 +15,8 @@ pub fn object<'t, T: Deserialize<'t>>(what: &str, text: &'t str) -> Result<T, Fa
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         match path.as_str() {
-            "." => bad(error.inner().to_string()),
+            // No member in particular, or one that could not be read.
+            "." | "?" => bad(error.inner().to_string()),
             path => bad(format!("{path}: {}", error.inner())),
         }
     })?;

@@ -151,7 +151,9 @@ fn the_file_of_the_quickstart_is_the_one_that_its_script_writes() {
 #[test]
 fn every_link_of_the_documents_leads_somewhere() {
     let mut documents = vec!["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"];
-    documents.extend(["docs/behaviour.md", "docs/schema.md"]);
+    documents.extend(["docs/behaviour.md", "docs/schema.md", "docs/performance.md", "examples/web/README.md"]);
+    documents.extend(["bindings/c/README.md", "bindings/java/README.md", "bindings/php/README.md"]);
+    documents.push("bindings/python/README.md");
     for document in documents {
         let folder = root().join(document).parent().expect("a folder").to_owned();
         for link in text(document).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

@@ -114,8 +114,9 @@ pub unsafe extern "C" fn cji_worker_stop(engine: *mut cji_engine) -> *mut c_char
 
 /// Sets a callback under the name that imports give as `callbackFuc`.
 ///
-/// `name`: not empty. `callback`: NULL takes the name away; a name that is set already gets the new
-/// one. `user_data`: given back in each call; the library never looks at it.
+/// `name`: not empty; white space around it does not count. `callback`: NULL takes the name away; a
+/// name that is set already gets the new one. `user_data`: given back in each call; the library never
+/// looks at it.
 ///
 /// When an import that passed the parameter checks has ended, well or not, its callback gets the
 /// reply, once: before the call returns if the import ran inside it, else on the thread that ran the
