@@ -3,6 +3,7 @@
 mod common;
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -158,6 +159,40 @@ fn closing_stopping_the_worker_and_running_jobs_fail_inside_a_callback() {
     failed_naming(&heard[1], &["callback", "cji_jobs_run_due"]);
     done(&host.import(DEFAULTS));
     done(&host.worker_stop());
+}
+
+/// "When this returns no callback of the handle runs": until then, one that runs on the worker may use the handle.
+#[test]
+fn a_callback_on_the_worker_may_use_the_handle_that_is_being_closed() {
+    let web = Web::csv(file(20_000));
+    for _ in 0..5 {
+        let host = Host::with_options(&json!({"background": true}));
+        let engine = host.as_ptr() as usize;
+        let (inside, heard) = (Arc::new(AtomicBool::new(false)), Heard::default());
+        let (entered, ear) = (Arc::clone(&inside), Arc::clone(&heard));
+        done(&host.progress_set(move |_| {
+            entered.store(true, Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(100));
+            for _ in 0..20 {
+                let engine = engine as *mut ffi::cji_engine;
+                // SAFETY: the handle is closed, but not before this returns.
+                let texts = unsafe { [ffi::cji_job_list(engine, std::ptr::null()), ffi::cji_worker_start(engine)] };
+                ear.lock().unwrap().extend(texts.map(|text| {
+                    // SAFETY: a text of the library, freed once.
+                    let reply = unsafe { std::ffi::CStr::from_ptr(text) }.to_str().unwrap().to_owned();
+                    unsafe { ffi::cji_text_free(text) };
+                    parsed(reply)
+                }));
+            }
+            false
+        }));
+        done(&host.worker_start());
+        done(&host.import(&[("source", "http"), ("context", &web.url())]));
+        wait_until("the worker calls", || inside.load(Ordering::Relaxed));
+        drop(host);
+        let heard = heard.lock().unwrap();
+        assert!(heard.len() >= 40 && heard.iter().all(|reply| reply["code"].is_number()), "{heard:?}");
+    }
 }
 
 #[test]

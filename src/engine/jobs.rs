@@ -89,14 +89,7 @@ impl Engine {
 
     /// `cji_worker_stop`.
     pub fn worker_stop(&self) -> Reply {
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match worker {
-            Some(worker) => {
-                worker.stop();
-                Reply::done("the worker has stopped")
-            }
-            None => Reply::done("no worker runs"),
-        }
+        Reply::done(if self.stop_worker() { "the worker has stopped" } else { "no worker runs" })
     }
 
     /// `cji_callback_set`. `None`: the name is taken away.

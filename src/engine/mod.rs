@@ -74,12 +74,20 @@ impl Engine {
     /// Waits for a running worker, then lets go of the store. A job that runs breaks off at its next chunk, and goes on
     /// under whoever opens the store next.
     pub fn close(self) {
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(worker) = worker {
-            worker.stop();
-        }
+        self.stop_worker();
         if self.shared.store.path().is_none() {
             self.shared.files().remove_all();
+        }
+    }
+
+    /// Stops the worker, and one that a callback of it starts meanwhile. False: there was none.
+    pub fn stop_worker(&self) -> bool {
+        let mut was_there = false;
+        loop {
+            let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(worker) = worker else { return was_there };
+            worker.stop();
+            was_there = true;
         }
     }
 }

@@ -53,9 +53,14 @@ pub(super) unsafe fn take_back(handle: *mut cji_engine) {
     if open.is_inherited() || callback::is_running() {
         return;
     }
+    // The worker's callbacks may use the handle until it has stopped. Nobody is left to tell of a panic, here and below:
+    // `cji_engine_close` answers nothing.
+    let _ = guard::caught(|| {
+        open.engine.stop_worker();
+        Ok(())
+    });
     // SAFETY: it came from `Box::into_raw`, and nobody else uses it.
     let closed = unsafe { Box::from_raw(handle) };
-    // Nobody is left to tell of a panic here: `cji_engine_close` answers nothing.
     let _ = guard::caught(|| {
         closed.engine.close();
         Ok(())
