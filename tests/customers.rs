@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 /// Imports customers whose phones are 1 to `count`, all on the dial list.
 fn filled(count: usize) -> Host {
-    let host = Host::new();
+    fill(Host::new(), count)
+}
+
+fn fill(host: Host, count: usize) -> Host {
     for i in 1..=count {
         let context = format!("phone1={i}||name=Customer {i}||city={}", if i % 2 == 0 { "Bonn" } else { "Köln" });
         done(&host.import(&[("context", context.as_str()), ("phone_field", "phone1")]));
@@ -372,16 +375,21 @@ fn entries_page_by_id_whatever_their_priority() {
 
 #[test]
 fn entries_are_found_by_phone_state_and_customer() {
-    let host = filled(3);
-    let found = |filter: Value| entries(&host, &json!({"where": filter})).0.join(" ");
-    assert_eq!(found(json!({"phone": "2"})), "2");
-    assert_eq!(found(json!({"phone": "(2)"})), "2");
-    assert_eq!(found(json!({"state": "waiting"})), "1 2 3");
-    assert_eq!(found(json!({"state": "leased"})), "");
-    assert_eq!(found(json!({"customer": 3})), "3");
-    assert_eq!(found(json!({"customer": 3, "phone": "1"})), "");
-    failed_naming(&host.dial_list(&host.campaign, r#"{"where":{"status":"open"}}"#), &["status"]);
-    failed_naming(&host.dial_list(&host.campaign, r#"{"where":{"state":"asleep"}}"#), &["state"]);
+    // Those of a main table have an index by customer.
+    for definition in [json!({}), json!({"main_table": true})] {
+        let host = fill(Host::with_campaign(&definition), 3);
+        let found = |filter: Value| entries(&host, &json!({"where": filter})).0.join(" ");
+        assert_eq!(found(json!({"phone": "2"})), "2");
+        assert_eq!(found(json!({"phone": "(2)"})), "2");
+        assert_eq!(found(json!({"state": "waiting"})), "1 2 3");
+        assert_eq!(found(json!({"state": "leased"})), "");
+        assert_eq!(found(json!({"customer": 3})), "3");
+        assert_eq!(found(json!({"customer": 3, "state": "waiting"})), "3");
+        assert_eq!(found(json!({"state": "leased", "customer": 3})), "");
+        assert_eq!(found(json!({"customer": 3, "phone": "1"})), "");
+        failed_naming(&host.dial_list(&host.campaign, r#"{"where":{"status":"open"}}"#), &["status"]);
+        failed_naming(&host.dial_list(&host.campaign, r#"{"where":{"state":"asleep"}}"#), &["state"]);
+    }
 }
 
 #[test]

@@ -50,36 +50,40 @@ impl Log {
 /// One who makes checkpoints while others write.
 #[derive(Debug)]
 pub struct Ahead<'s> {
-    log: &'s Log,
+    store: &'s Store,
+    /// Made when there is something to be done.
     connection: Option<Connection>,
     done: i32,
 }
 
 impl Store {
-    /// One who works ahead. Without a log (a store in memory), or a connection, nothing is done.
+    /// One who works ahead.
     pub fn ahead(&self) -> Ahead<'_> {
-        let connection = self.path().and_then(|_| open::writer(&self.place, self.durability).ok());
         self.log.helpers.fetch_add(1, Ordering::Relaxed);
-        Ahead { log: &self.log, connection, done: 0 }
+        Ahead { store: self, connection: None, done: 0 }
     }
 }
 
 impl Ahead<'_> {
     /// Makes a checkpoint of what was committed meanwhile, if it is worth while.
     pub fn go_on(&mut self) {
-        let pages = self.log.pages.load(Ordering::Relaxed);
+        let pages = self.store.log.pages.load(Ordering::Relaxed);
         // A log that began anew is shorter than what was done of it.
         let grown = if pages < self.done { pages } else { pages - self.done };
-        if let Some(connection) = self.connection.as_ref().filter(|_| grown >= WORTH) {
-            // What is not done here the writer does.
-            let _ = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
-            self.done = pages;
+        if grown < WORTH {
+            return;
         }
+        if self.connection.is_none() {
+            self.connection = open::writer(&self.store.place, self.store.durability).ok();
+        }
+        // What is not done here the writer does.
+        let _ = self.connection.as_ref().map(|connection| connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
+        self.done = pages;
     }
 }
 
 impl Drop for Ahead<'_> {
     fn drop(&mut self) {
-        self.log.helpers.fetch_sub(1, Ordering::Relaxed);
+        self.store.log.helpers.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -66,7 +66,7 @@ impl Entry {
 impl Store {
     /// A page of a campaign's dial list, as the contract's JSON. An entry whose lease has run out is a waiting one.
     pub fn dial_list(&self, campaign: &Campaign, filter: &Filter, zone: &Zone, at: &Moment) -> Result<Value, Fault> {
-        let question = Question::of(filter)?;
+        let question = Question::of(filter, campaign.main_table)?;
         let sql = question.sql(filter.limit);
         self.read(|c| {
             let now = lease_clock::shows(c, at)?;
@@ -133,11 +133,14 @@ struct Question {
 
 /// All entries, with their leases if they have one.
 const ALL: &str = "dial_entry e LEFT JOIN dial_lease l ON l.campaign = e.campaign AND l.id = e.id";
+/// Where customers may move from package to package, their entries have an index.
+const OF_A_CUSTOMER: &str = "dial_entry e INDEXED BY dial_entry_customer
+                             LEFT JOIN dial_lease l ON l.campaign = e.campaign AND l.id = e.id";
 /// They are few beside the waiting ones.
 const LEASED: &str = "dial_lease l CROSS JOIN dial_entry e ON l.campaign = e.campaign AND l.id = e.id";
 
 impl Question {
-    fn of(filter: &Filter) -> Result<Self, Fault> {
+    fn of(filter: &Filter, main_table: bool) -> Result<Self, Fault> {
         let mut question = Self { from: ALL, terms: Vec::new(), values: Vec::new() };
         for (name, wanted) in &filter.conditions {
             let text = match wanted {
@@ -146,6 +149,10 @@ impl Question {
                 _ => return Err(bad(format!("{} is compared with a text or a number", shown(name)))),
             };
             question.add(name, &text)?;
+            if name == "customer" && main_table {
+                question.terms.push("e.may_move".to_owned());
+                question.from = OF_A_CUSTOMER;
+            }
         }
         let key =
             if question.from == LEASED { "l.campaign = ?1 AND l.id > ?2" } else { "e.campaign = ?1 AND e.id > ?2" };
