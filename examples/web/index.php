@@ -17,6 +17,7 @@ function importWS(mixed ...$parameters): string
 }
 
 header('X-Content-Type-Options: nosniff');
+header('Cache-Control: no-store');
 if ((int) ($_SERVER['CONTENT_LENGTH'] ?? 0) > MAX_BODY_BYTES) {
     http_response_code(413);
     exit;
@@ -31,6 +32,10 @@ try {
 }
 // jQuery sends the parameters of a GET in the URL, those of a POST in the body.
 $query = ($_SERVER['QUERY_STRING'] ?? '') . '&' . file_get_contents('php://input');
+if (str_contains($query, "\0")) {
+    http_response_code(400);
+    exit;
+}
 
 switch (parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
     case '/setevent/importCJI':

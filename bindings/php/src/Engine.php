@@ -372,7 +372,7 @@ final class Engine
      */
     public function progressSet(?callable $progress): string
     {
-        $told = $progress === null ? null : static fn (array $job): int => $progress($job) === true ? 1 : 0;
+        $told = $progress === null ? null : static fn (array $job): int => $progress($job) ? 1 : 0;
         return $this->set('cji_progress_set', [], 'progress', $told);
     }
 

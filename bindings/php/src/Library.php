@@ -27,6 +27,9 @@ final class Library
     /** The header's only parameters of type `int32_t`. All other numbers are ids, which C takes as decimal texts. */
     private const INTEGERS = ['limit', 'lease_seconds'];
 
+    /** The parameters that are pointers, which only this package makes. */
+    private const POINTERS = ['callback', 'progress', 'user_data'];
+
     /** @var array<string, self> by path */
     private static array $loaded = [];
 
@@ -137,7 +140,12 @@ final class Library
                 }
             } elseif (is_int($value)) {
                 $arguments[$name] = (string) $value;
-            } elseif (is_array($value) || (is_object($value) && !$value instanceof CData)) {
+            } elseif ($value instanceof CData) {
+                // A pointer that a caller made would be read as it is.
+                if (!in_array($name, self::POINTERS, true)) {
+                    throw new \TypeError("$name must not be of type FFI\\CData");
+                }
+            } elseif (is_array($value) || is_object($value)) {
                 $arguments[$name] = self::encoded($value);
             }
         }

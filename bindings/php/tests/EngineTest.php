@@ -67,6 +67,14 @@ final class EngineTest extends TestCase
         self::assertSame([[1, 1.0, null, 'real', PHP_INT_MAX]], $rows);
     }
 
+    public function test_no_pointer_of_a_callers_reaches_the_library(): void
+    {
+        $pointer = \FFI::cdef()->cast('char *', 1);
+        $this->expectException(\TypeError::class);
+        $this->expectExceptionMessage('filter must not be of type FFI\CData');
+        Host::engine()->jobList($pointer);
+    }
+
     public function test_values_of_a_wrong_type_are_type_errors(): void
     {
         $engine = Host::engine();

@@ -256,6 +256,18 @@ final class WebTest extends TestCase
         self::assertSame(404, $this->server->get('/setevent/importCJI/')[0]);
     }
 
+    public function test_a_nul_in_a_body_is_refused(): void
+    {
+        self::assertSame([400, ''], array_slice($this->post('/asterccinterfaces', "EVENT=Import\0&x=1"), 0, 2));
+    }
+
+    public function test_no_log_has_a_login(): void
+    {
+        $this->server->get('/asterccinterfaces?EVENT=Import&password=hush-hush');
+        $this->post('/asterccinterfaces?password=hush-hush', str_repeat('x', 2_000_000));
+        self::assertStringNotContainsString('hush-hush', $this->server->log());
+    }
+
     public function test_a_store_that_can_not_be_opened_is_told_to_the_log_alone(): void
     {
         $server = $this->serve('/nonexistent/calls.db');
