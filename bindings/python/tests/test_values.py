@@ -59,6 +59,23 @@ class GivenTest(support.EngineTest):
         with self.assertRaisesRegex(TypeError, "^limit: "):
             self.engine.dial_next("12", "5", 60)  # type: ignore[arg-type]
 
+    def test_a_number_is_an_id_and_a_count_of_lines(self) -> None:
+        campaign = self.engine.campaign_add("myteam", {"name": "By number"})
+        data = self.engine.campaign_get(int(campaign))
+        with self.assertRaisesRegex(ImportCjiError, "source"):
+            self.engine.import_cji(
+                orgidentity="myteam",
+                usertype="agent",
+                user="1001",
+                pwdtype="plaintext",
+                password="secret",
+                modeltype="Campaign",
+                model_id=data["id"],
+                delrow=1,
+                source="none",
+                context="x",
+            )
+
     def test_the_parameters_of_an_import_have_names(self) -> None:
         with self.assertRaises(TypeError):
             self.engine.import_cji("myteam")  # type: ignore[misc]
