@@ -18,7 +18,8 @@ int main(int argc, char** argv) try {
         std::cerr << "importCJI DATABASE\n";
         return 2;
     }
-    cji::engine engine(argv[1]);
+    // Records only: no client makes this server fetch a file from anywhere.
+    cji::engine engine(argv[1], R"({"allow_hosts": []})");
 
     // The server stops its programs by SIGTERM. Without SA_RESTART it ends the wait for a request.
     struct sigaction stop = {};
@@ -31,7 +32,10 @@ int main(int argc, char** argv) try {
     while (FCGX_Accept_r(&request) == 0) {
         const char* query = FCGX_GetParam("QUERY_STRING", request.envp);
         const std::string reply = engine.import_jsonp(query != nullptr ? query : "");
-        FCGX_FPrintF(request.out, "Content-Type: text/javascript; charset=utf-8\r\n\r\n%s\n", reply.c_str());
+        // It repeats what the client sent: no browser may take it for anything but a script.
+        FCGX_FPrintF(request.out,
+                     "Content-Type: text/javascript; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\r\n%s\n",
+                     reply.c_str());
     }
 } catch (const cji::error& error) {
     std::cerr << "importCJI: " << error.what() << '\n';

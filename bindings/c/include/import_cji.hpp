@@ -20,7 +20,8 @@
  * failures are texts for a client. A method of a closed engine throws `error` too.
  *
  * Threads. All methods of an engine may be called from any thread. close() and the destructor wait for the calls that
- * run on other threads, and for the worker. Moving an engine, like any object, is for one thread alone.
+ * run on other threads, and for the worker. From then on new calls are refused, but for those of callbacks: these may
+ * use the engine until they return. Moving an engine, like any object, is for one thread alone.
  *
  * Callbacks may throw. What one throws on the thread that called a method is thrown out of that method when it is done;
  * a progress function that throws cancels its job. On the worker's thread there is nobody to catch it: std::terminate()
@@ -98,7 +99,7 @@ struct parameters {
     std::string dupway;
     std::string dupdiallist;
     std::string changepackage;
-    std::string callbackFuc;  ///< Ignored by import_ws().
+    std::string callbackFuc;  ///< Refused by import_ws(), which has none.
 };
 
 /// Gets the reply of an import that has ended.
@@ -316,8 +317,10 @@ private:
 struct state {
     cji_engine* handle = nullptr;
     pid_t process = getpid();
-    std::atomic<bool> closed{false};
+    std::atomic<bool> closing{false};  // Only callbacks may still call.
+    std::atomic<bool> closed{false};   // Nobody may.
     std::atomic<int> calls{0};
+    std::mutex closer;
     std::mutex mutex;  // of `replies`
     std::map<std::string, slot<callback>> replies;
     slot<progress> watching{*this};
@@ -327,12 +330,29 @@ struct state {
         return replies.try_emplace(std::string(name), *this).first->second;
     }
 
-    /// Waits for the calls of other threads and closes the handle, once.
+    /// Waits for the calls of other threads and for the worker, and closes the handle, once. Who comes second returns
+    /// when it is closed, too.
     void close() {
-        if (closed.exchange(true)) return;
-        // In a forked child the threads whose calls were counted are not there.
-        while (getpid() == process && calls > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        if (getpid() != process) {
+            // In a forked child the threads that were in a call, or closing, are not there.
+            if (!closed.exchange(true)) cji_engine_close(handle);
+            return;
+        }
+        const std::lock_guard<std::mutex> lock(closer);
+        if (closed) return;
+        closing = true;
+        await_calls();
+        // The worker's callbacks may call on until it has stopped.
+        cji_text_free(cji_worker_stop(handle));
+        closed = true;
+        // A callback of another engine may have called meanwhile.
+        await_calls();
         cji_engine_close(handle);
+    }
+
+private:
+    void await_calls() const {
+        while (calls > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
 };
 
@@ -341,9 +361,9 @@ class running {
 public:
     explicit running(state* of) : of_(of), outer_(innermost) {
         if (of_ == nullptr) throw error(2, "the engine is closed");
-        // In this order: close() sets `closed` and then looks at `calls`.
+        // In this order: close() sets `closing` or `closed` and then looks at `calls`.
         ++of_->calls;
-        if (of_->closed) {
+        if (of_->closed || (of_->closing && callbacks == 0)) {
             --of_->calls;
             throw error(2, "the engine is closed");
         }
@@ -434,19 +454,23 @@ public:
 
     /// Closes it. Inside a callback the library can't: there the handle stays open until the process ends.
     ~engine() {
-        if (state_ == nullptr || state_->closed) return;
+        if (state_ == nullptr) return;
         if (detail::callbacks == 0) {
             state_->close();
-        } else {
+        } else if (!state_->closed) {
             state_.release();
         }
     }
 
     /// Waits for the calls of other threads and for the worker, and lets go of the store. Closed again, nothing happens.
+    /// While another thread closes it, this waits until it is closed.
     void close() {
-        if (state_ == nullptr || state_->closed) return;
-        if (detail::callbacks > 0) throw error(2, "an engine can't be closed inside a callback");
-        state_->close();
+        if (state_ == nullptr) return;
+        if (detail::callbacks == 0) {
+            state_->close();
+        } else if (!state_->closed) {
+            throw error(2, "an engine can't be closed inside a callback");
+        }
     }
 
     // The import. The texts of the last three are replies for clients, failures too.
@@ -458,6 +482,7 @@ public:
     }
 
     std::string import_ws(const parameters& p) {
+        if (!p.callbackFuc.empty()) throw error(2, "import_ws has no callbackFuc");
         return with(p, [&](auto... texts) { return call(::import_ws, texts...); }).get();
     }
 

@@ -142,6 +142,12 @@ TEST(a_failure_to_open_says_why) {
     CHECK(has(refused([] { cji::engine(":memory:", "[]"); }), "options"));
 }
 
+TEST(a_callback_that_import_ws_does_not_have_is_refused) {
+    cji::engine engine = store();
+    CHECK(has(refused([&] { engine.import_ws(calling(record("phone1=1"))); }), "callbackFuc"));
+    CHECK(has(engine.import_ws(record("phone1=1")), "customer 1 added"));
+}
+
 // ---- replies
 
 TEST(a_reply_is_read_in_any_order_and_spacing) {
@@ -231,6 +237,105 @@ TEST(closing_waits_for_the_calls_of_other_threads) {
     engine.close();
     other.join();
     for (std::thread& thread : threads) thread.join();
+}
+
+// An engine with a callback that is in the middle of its work, and uses the engine when it is told to go on.
+struct Busy {
+    explicit Busy(const std::string& options = R"({"retries":0})") : engine(store(options)) {
+        // `engine` is empty as soon as the engine in it begins to be destroyed.
+        engine->callback_set("done", [this, &own = *engine](const cji::reply&) {
+            inside = true;
+            while (!go_on) std::this_thread::yield();
+            try {
+                heard = own.campaign_get("1");
+                own.callback_set("other", nullptr);
+                closing = refused([&own] { own.close(); });
+            } catch (const std::exception& error) {
+                heard = error.what();
+            }
+        });
+    }
+
+    // Lets it go on when calls from outside are refused, and sees whether what closes the engine waits still.
+    std::thread going_on_when_closing(const std::atomic<bool>& ended) {
+        return std::thread([&] {
+            try {
+                for (;;) engine->campaign_get("1");
+            } catch (const cji::error& error) {
+                outside = error.what();
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            waits = !ended;
+            go_on = true;
+        });
+    }
+
+    void check() const {
+        if (!has(heard, R"("Spring renewals")")) throw std::logic_error("inside the callback: " + heard);
+        CHECK(has(closing, "callback") && has(outside, "closed") && waits);
+    }
+
+    std::optional<cji::engine> engine;
+    std::atomic<bool> inside{false}, go_on{false};
+    std::string heard, closing, outside;
+    bool waits = false;
+};
+
+// The same where the worker runs it.
+struct BusyWorker : Busy {
+    BusyWorker() : Busy(R"({"background":true,"retries":0})") {
+        engine->worker_start();
+        engine->import_cji(calling(file()));
+        while (!inside) std::this_thread::yield();
+    }
+};
+
+TEST(a_callback_of_another_threads_call_may_call_until_the_engine_is_closed) {
+    Busy busy;
+    std::string answer;
+    std::thread caller([&] { answer = busy.engine->import_cji(calling(record("phone1=1"))).message; });
+    while (!busy.inside) std::this_thread::yield();
+    std::atomic<bool> ended{false};
+    std::thread other = busy.going_on_when_closing(ended);
+    busy.engine->close();
+    ended = true;
+    caller.join();
+    other.join();
+    busy.check();
+    CHECK(answer == "customer 1 added");
+}
+
+TEST(a_callback_of_the_worker_may_call_until_the_engine_is_closed) {
+    BusyWorker busy;
+    std::atomic<bool> ended{false};
+    std::thread other = busy.going_on_when_closing(ended);
+    busy.engine->close();
+    ended = true;
+    other.join();
+    busy.check();
+}
+
+TEST(a_callback_of_the_worker_may_call_until_the_engine_is_destroyed) {
+    BusyWorker busy;
+    std::thread other([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        busy.go_on = true;
+    });
+    busy.engine.reset();
+    other.join();
+    CHECK(has(busy.heard, R"("Spring renewals")"));
+}
+
+TEST(closing_on_two_threads_returns_on_both_when_it_is_closed) {
+    BusyWorker busy;
+    std::atomic<int> ended{0};
+    std::thread first([&] { busy.engine->close(), ++ended; }), second([&] { busy.engine->close(), ++ended; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const int early = ended;
+    busy.go_on = true;
+    first.join();
+    second.join();
+    CHECK(early == 0 && has(busy.heard, R"("Spring renewals")"));
 }
 
 TEST(an_engine_ends_with_a_worker_and_a_job_running) {
