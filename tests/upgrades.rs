@@ -5,6 +5,8 @@ mod common;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
 
 use common::{Library, data, done, failed_naming};
 use flate2::read::GzDecoder;
@@ -92,6 +94,38 @@ fn jobs_logins_and_dial_lists_of_version_1_go_on() {
     let phones: Vec<&Value> = data(&next)["entries"].as_array().unwrap().iter().map(|e| &e["phone"]).collect();
     assert!(phones.iter().all(|phone| phone.as_str().unwrap().starts_with("138")) && phones.len() == 2);
     done(&library.job_cancel("2"));
+}
+
+/// An engine of version 1 would go on writing customers that no index of version 2 has.
+#[test]
+fn a_store_of_version_1_that_is_open_elsewhere_is_left_as_it_is() {
+    let (_folder, path) = store(1);
+    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM job').fetchall()
+print('open', flush=True); sys.stdin.read()";
+    let mut other = Command::new("python3")
+        .args(["-c", script])
+        .arg(&path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3: tests/run installs it");
+    other.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
+    let refused = Library::open(path.to_str().unwrap(), "").expect_err("a refusal");
+    failed_naming(&refused, &["location", "earlier version", "close it"]);
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    assert_eq!(listed(&open(&path), "1", &json!({"phone1": "13800000007"})), [8]);
+}
+
+#[test]
+fn a_store_of_version_1_that_many_open_at_once_is_brought_up_to_date_once() {
+    let (_folder, path) = store(1);
+    let found = thread::scope(|scope| {
+        let one = || listed(&open(&path), "1", &json!({"phone1": "13800000007"}));
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(found.iter().all(|found| found == &[8]), "{found:?}");
 }
 
 #[test]

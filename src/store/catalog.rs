@@ -31,6 +31,8 @@ pub struct Campaign {
     pub table: i64,
     /// The customer table's fields.
     pub fields: Fields,
+    /// How often main tables had been defined anew when it was read.
+    pub definitions: i64,
 }
 
 /// The campaigns that were read already. All that can change of one are its fields, when a main table is defined anew.
@@ -46,10 +48,10 @@ impl Campaigns {
         known.1.get(&id).filter(|_| known.0 == definitions).cloned()
     }
 
-    fn keep(&self, campaign: Campaign, definitions: i64) -> Arc<Campaign> {
+    fn keep(&self, campaign: Campaign) -> Arc<Campaign> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != definitions || known.1.len() >= Self::MOST {
-            *known = (definitions, HashMap::new());
+        if known.0 != campaign.definitions || known.1.len() >= Self::MOST {
+            *known = (campaign.definitions, HashMap::new());
         }
         let campaign = Arc::new(campaign);
         known.1.insert(campaign.id, Arc::clone(&campaign));
@@ -197,7 +199,7 @@ impl Store {
             if let Some(known) = self.campaigns.get(id, definitions) {
                 return Ok(Some(known));
             }
-            Ok(campaign(c, id)?.map(|campaign| self.campaigns.keep(campaign, definitions)))
+            Ok(campaign(c, id)?.map(|campaign| self.campaigns.keep(campaign)))
         })
     }
 
@@ -252,7 +254,7 @@ fn joined_package(c: &Connection, team: i64, package: i64, main_table: Option<bo
 /// The campaign of this id.
 pub fn campaign(c: &Connection, id: i64) -> Result<Option<Campaign>, Fault> {
     let sql = "SELECT c.id, c.team, t.orgidentity, c.name, c.package, p.customer_table,
-                      p.customer_table IS t.main_table
+                      p.customer_table IS t.main_table, (SELECT definitions FROM store)
                FROM campaign c JOIN team t ON t.id = c.team JOIN package p ON p.id = c.package WHERE c.id = ?1";
     let mut statement = c.prepare_cached(sql).map_err(storage)?;
     let found = statement
@@ -266,6 +268,7 @@ pub fn campaign(c: &Connection, id: i64) -> Result<Option<Campaign>, Fault> {
                 table: row.get(5)?,
                 main_table: row.get(6)?,
                 fields: Fields::default(),
+                definitions: row.get(7)?,
             })
         })
         .optional()

@@ -268,7 +268,9 @@ impl Customers<'_, '_> {
             let column = index.fields.first().and_then(|field| batch.columns.iter().position(|c| c == field));
             let Some(column) = column else { continue };
             let value = |slot: &Slot| slot.source(column).map_or("", |record| batch.value(record, column));
-            let written = slots.map(|(slot, &id)| (value(slot), id)).filter(|(value, _)| !value.is_empty());
+            let is_new = |slot: &Slot| slot.stored.as_ref().is_none_or(|known| known.values.get(column) != value(slot));
+            let written = slots.filter(|(slot, _)| is_new(slot)).map(|(slot, &id)| (value(slot), id));
+            let written = written.filter(|(value, _)| !value.is_empty());
             index.add(transaction, written.map(|(value, id)| (fingerprints.of([value]), id)))?;
         }
         Ok(())

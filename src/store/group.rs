@@ -10,17 +10,21 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::{Store, execute};
 use crate::fault::{Fault, Key};
 
-/// The most writes of one transaction: they hold the lock for a few milliseconds.
+/// The most writes of one transaction.
 const MOST: usize = 64;
 
-/// The transactions that one thread leads, before another of those that wait takes over.
-const ROUNDS: usize = 8;
+/// How long a transaction goes on taking further writes.
+const LONGEST: Duration = Duration::from_millis(10);
+
+/// How long a thread leads, whose own write is done first, before another of those that wait takes over.
+const TERM: Duration = Duration::from_millis(2);
 
 /// The writes that wait.
 #[derive(Debug, Default)]
@@ -50,6 +54,14 @@ impl Group {
         let mut queue = self.queue();
         let count = queue.tasks.len().min(MOST);
         queue.tasks.drain(..count).collect()
+    }
+
+    /// Puts tasks back that were not run.
+    fn put_back(&self, tasks: Vec<Box<dyn Task>>) {
+        let mut queue = self.queue();
+        for task in tasks.into_iter().rev() {
+            queue.tasks.push_front(task);
+        }
     }
 
     /// True where nobody waits: nobody leads any more.
@@ -193,7 +205,8 @@ impl Store {
 
     fn lead(&self) {
         let lead = Lead(&self.group);
-        for _ in 0..ROUNDS {
+        let since = Instant::now();
+        while since.elapsed() < TERM {
             self.write_group();
             if self.group.is_done() {
                 std::mem::forget(lead);
@@ -211,8 +224,10 @@ impl Store {
         let mut group = self.group.take();
         let written = begun.and_then(|()| run(&connection, &mut group));
         let committed = match written {
-            Ok(()) if connection.is_autocommit() => Ok(()),
-            Ok(()) => execute(&connection, "COMMIT"),
+            Ok(count) => {
+                self.group.put_back(group.split_off(count));
+                if connection.is_autocommit() { Ok(()) } else { execute(&connection, "COMMIT") }
+            }
             Err(fault) => Err(fault),
         };
         if !connection.is_autocommit() {
@@ -226,15 +241,21 @@ impl Store {
     }
 }
 
-/// Runs the tasks; fails where what the earlier ones wrote is lost.
-fn run(c: &Connection, group: &mut [Box<dyn Task>]) -> Result<(), Fault> {
+/// Runs the tasks, as far as there is time, and tells how many; fails where what the earlier ones wrote is lost.
+fn run(c: &Connection, group: &mut [Box<dyn Task>]) -> Result<usize, Fault> {
     if let [task] = group {
         return match task.run(c) {
-            Err(_) if !c.is_autocommit() => execute(c, "ROLLBACK"),
-            _ => Ok(()),
+            Err(_) if !c.is_autocommit() => execute(c, "ROLLBACK").map(|()| 1),
+            _ => Ok(1),
         };
     }
+    let since = Instant::now();
+    let mut count = 0;
     for task in group {
+        if count > 0 && since.elapsed() > LONGEST {
+            break;
+        }
+        count += 1;
         execute(c, "SAVEPOINT task")?;
         match task.run(c) {
             // A full disk, say: SQLite has undone the whole transaction.
@@ -244,13 +265,12 @@ fn run(c: &Connection, group: &mut [Box<dyn Task>]) -> Result<(), Fault> {
         }
         execute(c, "RELEASE task")?;
     }
-    Ok(())
+    Ok(count)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::super::{Durability, storage};
     use super::*;
@@ -310,6 +330,25 @@ mod tests {
         assert!(ends.iter().enumerate().all(|(n, end)| matches!(end, Ok(Ok(told)) if usize::try_from(*told) == Ok(n))));
         assert_eq!(seen(&store), (0..8).collect::<Vec<_>>());
         assert_eq!(commits.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn long_writes_are_not_all_in_one_transaction() {
+        let store = store();
+        let commits = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&commits);
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        store.writer.lock().commit_hook(Some(count)).unwrap();
+        let slow = |n| {
+            thread::sleep(LONGEST * 2);
+            Ok(n)
+        };
+        assert!(together(&store, 5, slow).iter().all(|end| matches!(end, Ok(Ok(_)))));
+        assert_eq!(seen(&store), (0..5).collect::<Vec<_>>());
+        assert_eq!(commits.load(Ordering::Relaxed), 5);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The store: the one place that knows SQL. One connection writes, others read; a write is one transaction.
+//! The store: the one place that knows SQL. One connection writes, others read (one more makes
+//! checkpoints); a write is one transaction.
 
 mod bulk;
 mod catalog;

@@ -1,11 +1,11 @@
-//! Opening: whose file it is, what SQLite is told, the first schema and its migrations.
+//! Opening: whose file it is, what SQLite is told, and the way to today's schema.
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -45,7 +45,11 @@ impl Place {
                 let count = COUNT.fetch_add(1, Ordering::Relaxed);
                 Ok(Place::Memory(format!("file:/import-cji-{count}?vfs=memdb")))
             }
-            path => Ok(Place::File(PathBuf::from(path))),
+            // A host may change its working directory: later connections must not open another file.
+            path => match std::path::absolute(path) {
+                Ok(path) => Ok(Place::File(path)),
+                Err(error) => Err(Fault::new(Key::Storage, format!("location {} has no folder: {error}", shown(path)))),
+            },
         }
     }
 
@@ -89,31 +93,44 @@ pub fn first(place: &Place, durability: Durability) -> Result<(Connection, Own, 
 }
 
 fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), Fault> {
+    let (mut connection, mut version) = known(place)?;
+    // Who brings a store up to date must be alone with it; others who want to wait here, and have it closed meanwhile.
+    let mut turn = None;
+    if let Some(folder) = place.path().and_then(Path::parent).filter(|_| (1..VERSION).contains(&version)) {
+        drop(connection);
+        turn = File::open(folder).ok().filter(|folder| folder.lock().is_ok());
+        (connection, version) = known(place)?;
+    }
+    settle(&connection, durability, true)?;
+    if version < VERSION {
+        upgrade(&mut connection, version)?;
+    }
+    drop(turn);
+    let name = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
+    let fingerprints = fingerprints(&connection)?;
+    Ok((connection, Own { name, fingerprints }))
+}
+
+/// A connection to a store of ours, or to a file that is to become one, and the store's version; 0: there is none yet.
+fn known(place: &Place) -> Result<(Connection, i64), Fault> {
     let mut connection = place.connect(true)?;
     patient(&mut connection)?;
     let foreign = |what: &str| {
         let path = place.path().map_or_else(String::new, |p| p.display().to_string());
         Fault::new(Key::Storage, format!("location {} {what}; nothing was changed", shown(&path)))
     };
-    let version = match whose(&connection) {
-        Ok(Owner::Ours(version)) => version,
-        Ok(Owner::Nobody) => 0,
-        Ok(Owner::Another) => return Err(foreign("is another program's SQLite database")),
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-            return Err(foreign("is no SQLite database"));
+    match whose(&connection) {
+        Ok(Owner::Ours(version)) if version > VERSION => {
+            Err(foreign("was made by a newer version of import-cji: use that one"))
         }
-        Err(error) => return Err(storage(error)),
-    };
-    if version > VERSION {
-        return Err(foreign("was made by a newer version of import-cji: use that one"));
+        Ok(Owner::Ours(version)) => Ok((connection, version)),
+        Ok(Owner::Nobody) => Ok((connection, 0)),
+        Ok(Owner::Another) => Err(foreign("is another program's SQLite database")),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            Err(foreign("is no SQLite database"))
+        }
+        Err(error) => Err(storage(error)),
     }
-    settle(&connection, durability, version == 0)?;
-    if version < VERSION {
-        lead(&mut connection)?;
-    }
-    let name = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
-    let fingerprints = fingerprints(&connection)?;
-    Ok((connection, Own { name, fingerprints }))
 }
 
 /// The WAL file of this connection, which SQLite has made by now; in memory there is none.
@@ -168,13 +185,13 @@ fn patient(connection: &mut Connection) -> Result<(), Fault> {
     connection.busy_handler(Some(wait)).map_err(storage)
 }
 
-fn settle(connection: &Connection, durability: Durability, fresh: bool) -> Result<(), Fault> {
+fn settle(connection: &Connection, durability: Durability, first: bool) -> Result<(), Fault> {
     let synchronous = match durability {
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
     };
-    // A WAL stays one once set, so only a new file is told.
-    let journal = if fresh { "PRAGMA journal_mode = WAL;" } else { "" };
+    // A WAL stays one once set, but for a process that was killed while it brought the file up to date.
+    let journal = if first { "PRAGMA journal_mode = WAL;" } else { "" };
     connection.set_prepared_statement_cache_capacity(128);
     // Else SQLite, where it may go by what it knows of the values, plans a statement anew for each set of them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(storage)?;
@@ -193,13 +210,37 @@ fn settle(connection: &Connection, durability: Durability, fresh: bool) -> Resul
 }
 
 /// Leads the schema to today's version. Where two processes do so with the same file, the second finds it done.
-fn lead(connection: &mut Connection) -> Result<(), Fault> {
+fn upgrade(connection: &mut Connection, version: i64) -> Result<(), Fault> {
+    if version > 0 {
+        alone(connection)?;
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(storage)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(storage)?;
     migrate(&transaction, version)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(storage)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(storage)?;
-    transaction.commit().map_err(storage)
+    transaction.commit().map_err(storage)?;
+    connection.execute_batch("PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL;").map_err(storage)
+}
+
+/// Takes the file for this connection alone. An engine of an earlier version that has it open would go on writing in the
+/// old way, which what is new would not see.
+fn alone(connection: &Connection) -> Result<(), Fault> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(20);
+    let since = Instant::now();
+    connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE").map_err(storage)?;
+    // Whoever has just opened it to look at its version closes it again at once.
+    while since.elapsed() < PATIENCE {
+        let mode = connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0));
+        if matches!(mode.as_deref(), Ok("delete")) {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    let message = "is of an earlier version of import-cji, and open in another program: close it there, so that it can be \
+                   brought up to date";
+    Err(Fault::new(Key::StorageForNow, message))
 }
 
 /// Makes the file with mode 0600 where it is not there; SQLite gives its WAL the same mode.

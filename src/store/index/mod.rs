@@ -82,11 +82,14 @@ pub struct Scouted {
 /// The indexes of a campaign's customer table; the first is the one of the unique key. To be asked for in the transaction
 /// that uses them.
 pub fn of(c: &Connection, campaign: &Campaign) -> Result<Vec<Index>, Fault> {
-    let indexes = of_table(c, campaign.table, &campaign.fields)?;
-    match indexes.first() {
-        Some(first) if first.kind == Kind::Unique && first.fields == campaign.fields.key() => Ok(indexes),
-        _ => Err(Fault::new(Key::StorageForNow, "the main table was defined anew meanwhile: import again")),
+    if campaign.main_table {
+        let mut definitions = c.prepare_cached("SELECT definitions FROM store").map_err(storage)?;
+        let definitions: i64 = definitions.query_row([], |row| row.get(0)).map_err(storage)?;
+        if definitions != campaign.definitions {
+            return Err(Fault::new(Key::StorageForNow, "a main table was defined anew meanwhile: try again"));
+        }
     }
+    of_table(c, campaign.table, &campaign.fields)
 }
 
 /// The indexes of a customer table that has these fields.
@@ -99,7 +102,6 @@ pub fn of_table(c: &Connection, table: i64, known: &Fields) -> Result<Vec<Index>
     for (number, is_key, names) in rows {
         let fields: Option<Vec<usize>> = names.split(',').map(|name| known.named(name)).collect();
         let kind = if is_key { Kind::Unique } else { Kind::Shared };
-        // A field that is gone since the campaign was read held nothing.
         indexes.extend(fields.map(|fields| Index { number, kind, fields }));
     }
     Ok(indexes)

@@ -98,15 +98,15 @@ impl<'c> Segments<'c> {
         let mut next = 0;
         self.visit(segment.number, &(*first.start()..=*last.end()), |block| {
             let Some(end) = block.last_place() else { return };
-            let mut from = 0;
-            while let Some(places) = wanted.get(next).filter(|places| *places.start() <= end) {
-                let (at, customers) = block.customers(places, from);
-                found.extend(customers.map(|id| (next, id)));
-                from = at;
-                if *places.end() > end {
-                    break;
+            let (mut from, first) = (0, next);
+            for (at, places) in wanted.iter().enumerate().skip(first).take_while(|(_, p)| *p.start() <= end) {
+                let (place, customers) = block.customers(places, from);
+                found.extend(customers.map(|id| (at, id)));
+                from = place;
+                // What goes on in the next block is asked for there again.
+                if *places.end() <= end {
+                    next = at + 1;
                 }
-                next += 1;
             }
         })
     }
