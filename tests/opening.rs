@@ -11,6 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::child::{Process, given, say};
 use common::web::{Web, respond};
 use common::{DEFAULTS, Host, Library, c_text, data, done, failed, failed_naming, parsed, taken};
 use import_cji::ffi;
@@ -131,6 +132,31 @@ fn a_folder_and_a_file_in_no_folder_are_refused() {
     refused(folder.path().to_str().unwrap(), "", &[]);
     refused(folder.path().join("none/calls.db").to_str().unwrap(), "", &[]);
     refused("", "", &["location"]);
+}
+
+/// Changes its working directory between two calls, as a host may.
+#[test]
+fn the_host_that_moves() {
+    let (Some(first), Some(second)) = (given("FIRST"), given("SECOND")) else { return };
+    // Each campaign has an id that the other store lacks.
+    let at = |folder: &str, id: &str| {
+        std::env::set_current_dir(folder).unwrap();
+        let library = Library::open("calls.db", "").expect("a store");
+        done(&library.team_add("team", "The team"));
+        done(&library.campaign_add("team", json!({"name": "A", "id": id}).to_string()));
+        library
+    };
+    let (_other, ours) = (at(&second, "2"), at(&first, "1"));
+    std::env::set_current_dir(&second).unwrap();
+    say(&format!("found: {}", ours.campaign_get("1")["code"]));
+}
+
+#[test]
+fn a_relative_location_stays_the_same_file_when_the_host_moves() {
+    let (first, second) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let path = |folder: &TempDir| folder.path().to_str().unwrap().to_owned();
+    let mut host = Process::run("the_host_that_moves", &[("FIRST", &path(&first)), ("SECOND", &path(&second))]);
+    assert_eq!(host.wait_for("found:").as_deref(), Some("1"));
 }
 
 #[test]

@@ -14,6 +14,9 @@ use rusqlite::Connection;
 
 use super::entry::{Entry, Kind, OF_A_BLOCK};
 use super::segments::Segments;
+use crate::catalog;
+use crate::fault::Key;
+use crate::store::{Campaign, Durability, Store};
 
 const INDEX: i64 = 3;
 
@@ -226,4 +229,24 @@ fn an_index_goes_with_all_its_entries() {
     assert!(segments(&c).is_empty() && found(&c, Kind::Unique, &[1, 2, 3]).is_empty());
     let others: i64 = c.query_row("SELECT count(*) FROM customer_index_block", [], |row| row.get(0)).unwrap();
     assert_eq!(others, 2);
+}
+
+/// A campaign that was read before its main table was defined anew knows fields and a key that are old.
+#[test]
+fn what_is_known_of_a_main_table_ends_when_it_is_defined_anew() {
+    let store = Store::open(":memory:", Durability::Full).unwrap();
+    store.team_add("team", "").unwrap();
+    let definition = catalog::campaign(r#"{"name":"A","main_table":true}"#).unwrap();
+    let id = store.campaign_add("team", &definition).unwrap();
+    let campaign = store.campaign(id).unwrap().unwrap();
+    let known = |campaign: &Campaign| store.chunk(|chunk| chunk.customers(campaign).map(drop));
+    known(&campaign).unwrap();
+    // The same key by name, but another type: texts that were no numbers would be taken for some.
+    let fields = r#"{"fields":[{"name":"phone1"},{"name":"tel","type":"phone"}],"unique_key":["phone1"]}"#;
+    store.main_table_define("team", &catalog::main_table(fields).unwrap()).unwrap();
+    let refused = known(&campaign).unwrap_err();
+    assert!(refused.message.contains("defined anew") && refused.key == Key::StorageForNow, "{refused:?}");
+    let campaign = store.campaign(id).unwrap().unwrap();
+    assert_eq!(campaign.fields.all().len(), 2, "it is read again");
+    known(&campaign).unwrap();
 }
