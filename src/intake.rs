@@ -9,7 +9,7 @@ use crate::time::Seconds;
 
 /// Takes a batch into a campaign, within a chunk.
 pub fn take(
-    chunk: &Chunk<'_>,
+    chunk: &mut Chunk<'_>,
     campaign: &Campaign,
     batch: &Batch,
     groups: &Groups,
@@ -17,7 +17,7 @@ pub fn take(
     rules: Rules,
     now: Seconds,
 ) -> Result<(Applied, Outcome), Fault> {
-    let customers = chunk.customers(campaign)?;
+    let mut customers = chunk.customers(campaign)?;
     let stored = customers.find(batch, groups, scouted, rules.dupway == Dupway::Update)?;
     let outcome = fold(batch, groups, stored, campaign.package, rules, Mapping::dialled);
     let applied = customers.apply(batch, groups, &outcome, now)?;

@@ -95,6 +95,11 @@ impl Batch {
         self.calls.len()
     }
 
+    /// The bytes of all values.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// True without records.
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()

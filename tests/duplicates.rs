@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::content::content;
 use common::web::Web;
 use common::{Host, JOE, done, failed_naming};
 use serde_json::{Value, json};
@@ -352,5 +353,77 @@ fn a_file_into_the_main_table_counts_moves_as_updates() {
         let job =
             host.job_of(&host.import(&[("source", "http"), ("context", &*url), ("changepackage", changepackage)]));
         assert_eq!(["inserted", "updated", "skipped"].map(|key| job[key].as_u64().unwrap()), counts, "{changepackage}");
+    }
+}
+
+// Many rows at once
+
+/// What customers and dial list the rows leave, imported by `import`; the store must be sound.
+fn left_by(own_table: bool, import: impl FnOnce(&Host)) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let fields = |names: &[&str]| {
+        let kind = |name: &str| match name {
+            "phone1" => "phone",
+            "age" | "Size" => "integer",
+            "born" => "datetime",
+            _ => "text",
+        };
+        names.iter().map(|name| json!({"name": name, "type": kind(name)})).collect::<Vec<_>>()
+    };
+    let all = ["name", "Size", "phone1", "age", "born", "memo"];
+    let host = if own_table {
+        Host::at(&path, &json!({}), &json!({"fields": fields(&all), "unique_key": ["phone1"]}))
+    } else {
+        let host = Host::at(&path, &json!({}), &json!({"main_table": true}));
+        // A field that comes later is the last column of the table, wherever it is defined.
+        let define = |names: &[&str]| {
+            let definition = json!({"fields": fields(names), "unique_key": ["phone1"]});
+            done(&host.main_table_define("team", definition.to_string()));
+        };
+        define(&["name", "phone1", "age", "memo"]);
+        host.record("phone1=7||name=before");
+        define(&all);
+        host
+    };
+    import(&host);
+    drop(host);
+    content(&path).lines().filter(|line| !line.contains("title=")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_file_leaves_what_its_records_leave_one_by_one() {
+    let text = |n: usize| ["", "Zoë", "a,b", "\"q\"", " "][n % 5];
+    let rows: Vec<[String; 5]> = (0..400)
+        .map(|n| {
+            // Each seventh is a number that came before, some of them several times.
+            let phone = if n % 7 == 6 { n / 2 } else { n };
+            let number = ["", "0", "1", "-1", "200", "40000", "-9000000", "5000000000", "9223372036854775807"][n % 9];
+            let born = if n % 4 == 0 { String::new() } else { format!("19{:02}-02-03", n % 100) };
+            [format!("n{n}"), (100_000 + phone).to_string(), number.to_owned(), born, text(n).repeat(n % 90)]
+        })
+        .collect();
+    let titles = ["name", "phone1", "age", "born", "memo"];
+    let rules = [("phone_field", "phone1"), UPDATE, ("dupdiallist", "all"), ("changepackage", "reassignToCurrent")];
+    let by_file = |host: &Host| {
+        let quoted = |cells: &[String]| {
+            let cells = cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
+            cells.collect::<Vec<_>>().join(",") + "\n"
+        };
+        let lines: String = rows.iter().map(|row| quoted(row)).collect();
+        let web = Web::csv(format!("{}\n{lines}", titles.join(",")));
+        let url = web.url();
+        let job = host.job_of(&host.import(&[&rules[..], &[("source", "http"), ("context", &url)]].concat()));
+        assert_eq!(job["read"], 400, "{job}");
+    };
+    let by_record = |host: &Host| {
+        for row in &rows {
+            let pieces = titles.iter().zip(row).map(|(title, cell)| format!("{title}={}", cell.trim()));
+            let context = pieces.collect::<Vec<_>>().join("||");
+            done(&host.import(&[&rules[..], &[("context", &context)]].concat()));
+        }
+    };
+    for own_table in [true, false] {
+        assert_eq!(left_by(own_table, by_file), left_by(own_table, by_record), "own table: {own_table}");
     }
 }

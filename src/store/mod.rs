@@ -11,6 +11,7 @@ mod fair;
 mod filter;
 mod forks;
 mod group;
+mod image;
 mod index;
 mod jobs;
 mod lease_clock;

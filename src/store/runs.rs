@@ -244,7 +244,7 @@ impl Chunk<'_> {
     /// True while the job is this holder's. To be asked before anything else of a chunk is done.
     pub fn job_is_held(&self, id: i64, lease: &Lease) -> Result<bool, Fault> {
         let sql = format!("SELECT EXISTS (SELECT 1 FROM job WHERE {HELD})");
-        let mut select = self.c.prepare_cached(&sql).map_err(storage)?;
+        let mut select = self.c().prepare_cached(&sql).map_err(storage)?;
         select.query_row(params![id, lease.holder], |row| row.get(0)).map_err(storage)
     }
 
@@ -256,7 +256,7 @@ impl Chunk<'_> {
         progress: &Progress,
         rejects: &[Reject],
     ) -> Result<(), Fault> {
-        let t = self.c;
+        let t = self.c();
         lease.renew();
         let sql = format!(
             "UPDATE job SET read = ?3, inserted = ?4, updated = ?5, skipped = ?6, rejected = ?7, dial_listed = ?8,

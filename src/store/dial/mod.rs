@@ -6,13 +6,14 @@ mod levels;
 mod tests;
 
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, Row, params, params_from_iter};
 use serde_json::{Value, json};
 
 use levels::Run;
 
 use super::bulk::{Bound, Bulk};
 use super::filter::{Filter, bad, cut_page};
+use super::image::{Image, TooLarge};
 use super::{Campaign, Store, lease_clock, storage};
 use crate::catalog::decimal;
 use crate::fault::{Fault, shown};
@@ -83,29 +84,74 @@ impl Store {
     }
 }
 
-/// Puts customers' numbers on a campaign's list, in their order.
-pub(super) fn add(c: &Connection, campaign: &Campaign, entries: &[(i64, &str, Call)]) -> Result<(), Fault> {
-    let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-    let sql = "UPDATE store SET last_dial_entry = last_dial_entry + ?1 RETURNING last_dial_entry";
-    let mut reserve = c.prepare_cached(sql).map_err(storage)?;
-    let last: i64 = reserve.query_row([count], |row| row.get(0)).map_err(storage)?;
-    let first = last - count + 1;
-    let columns = ["campaign", "may_move", "id", "customer", "phone", "priority", "dial_time"].map(str::to_owned);
-    let shared = [Bound::Integer(campaign.id), campaign.main_table.then_some(1).into()];
-    Bulk { table: "dial_entry", columns: &columns, shared: &shared }.insert(c, entries.len(), |row| {
-        let (customer, phone, call) = entries.get(row).copied().unwrap_or_default();
-        let id = first + row.cast_signed() as i64;
-        let head = [Bound::Integer(id), Bound::Integer(customer), Bound::Text(phone)];
-        head.into_iter().chain([Bound::Integer(call.priority.into()), call.dial_time.into()])
-    })?;
-    let mut runs: Vec<Run> = Vec::new();
-    for (id, &(_, _, call)) in (first..).zip(entries) {
-        let run = Run::of(id, call.priority.into(), call.dial_time);
-        if !runs.last_mut().is_some_and(|last| last.takes(run)) {
-            runs.push(run);
+/// Entries on their way onto a campaign's list: customers, numbers and calls, in their order.
+#[derive(Debug)]
+pub(super) struct NewEntries<'e> {
+    first: i64,
+    entries: Vec<(i64, &'e str, Call)>,
+}
+
+impl<'e> NewEntries<'e> {
+    /// Gives the entries their ids.
+    pub fn reserve(c: &Connection, entries: Vec<(i64, &'e str, Call)>) -> Result<Self, Fault> {
+        if entries.is_empty() {
+            return Ok(Self { first: 0, entries });
         }
+        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        let sql = "UPDATE store SET last_dial_entry = last_dial_entry + ?1 RETURNING last_dial_entry";
+        let mut reserve = c.prepare_cached(sql).map_err(storage)?;
+        let last: i64 = reserve.query_row([count], |row| row.get(0)).map_err(storage)?;
+        Ok(Self { first: last - count + 1, entries })
     }
-    levels::put(c, campaign.id, runs)
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Writes them by statements.
+    pub fn insert(&self, c: &Connection, campaign: &Campaign) -> Result<(), Fault> {
+        let columns = ["campaign", "may_move", "id", "customer", "phone", "priority", "dial_time"].map(str::to_owned);
+        let shared = [Bound::Integer(campaign.id), campaign.main_table.then_some(1).into()];
+        let one = |row: usize| {
+            self.row(row).into_iter().flat_map(|(id, values)| std::iter::once(Bound::Integer(id)).chain(values))
+        };
+        Bulk { table: "dial_entry", columns: &columns, shared: &shared }.insert(c, self.len(), one)
+    }
+
+    /// Writes them into a database that is to be lent.
+    pub fn write(&self, image: &mut Image) -> Result<(), TooLarge> {
+        let sql = "CREATE TABLE entry (id INTEGER PRIMARY KEY, customer, phone, priority, dial_time)";
+        let rows = (0..self.len()).filter_map(|row| self.row(row)).map(|(id, values)| (id, values.into_iter()));
+        image.table("entry", sql, rows)
+    }
+
+    /// Copies them from there.
+    pub fn copy(&self, c: &Connection, campaign: &Campaign) -> Result<(), Fault> {
+        let sql = "INSERT INTO dial_entry (campaign, may_move, id, customer, phone, priority, dial_time)
+                   SELECT ?1, ?2, id, customer, phone, priority, dial_time FROM lent.entry";
+        let mut insert = c.prepare_cached(sql).map_err(storage)?;
+        insert.execute(params![campaign.id, campaign.main_table.then_some(1)]).map(drop).map_err(storage)
+    }
+
+    fn row(&self, row: usize) -> Option<(i64, [Bound<'e>; 4])> {
+        let &(customer, phone, call) = self.entries.get(row)?;
+        let id = self.first + row.cast_signed() as i64;
+        let values =
+            [Bound::Integer(customer), Bound::Text(phone), Bound::Integer(call.priority.into()), call.dial_time.into()];
+        Some((id, values))
+    }
+
+    /// Lets them wait for a dialler.
+    pub fn wait(&self, c: &Connection, campaign: &Campaign) -> Result<(), Fault> {
+        let mut runs: Vec<Run> = Vec::new();
+        for (id, &(_, _, call)) in (self.first..).zip(&self.entries) {
+            let run = Run::of(id, call.priority.into(), call.dial_time);
+            if !runs.last_mut().is_some_and(|last| last.takes(run)) {
+                runs.push(run);
+            }
+        }
+        levels::put(c, campaign.id, runs)
+    }
 }
 
 /// Removes a customer's waiting entries from the lists of the campaigns that work this package.

@@ -1,0 +1,197 @@
+//! The bulk door: a batch is looked up, decided outside, and applied, in one transaction.
+
+mod alone;
+mod apply;
+mod staged;
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+
+pub use super::index::Scouted;
+use super::index::{self, Index};
+use super::tables::table_name;
+use super::{Campaign, Store, execute, quoted, storage};
+use crate::fault::Fault;
+use crate::fingerprint::Fingerprints;
+use crate::merge::Groups;
+use crate::record::{Batch, Status, Stored, Texts};
+use alone::Alone;
+
+/// How far apart customers may lie in their table for one question to read both.
+const NEIGHBOURS: i64 = 8;
+
+/// One transaction of an import.
+#[derive(Debug)]
+pub struct Chunk<'t> {
+    hold: Hold<'t>,
+    fingerprints: Fingerprints,
+}
+
+/// How a chunk has its connection.
+#[derive(Debug)]
+enum Hold<'t> {
+    /// For itself.
+    Alone(Alone<'t>),
+    /// With others, in a transaction that is not its own.
+    Shared(&'t Connection),
+}
+
+/// What a batch did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// New customers.
+    pub inserted: u64,
+    /// Duplicates that something was done to.
+    pub updated: u64,
+    /// Duplicates that nothing was done to.
+    pub skipped: u64,
+    /// New entries of the dial list.
+    pub dial_listed: u64,
+    /// The id of each slot's customer.
+    pub customers: Vec<i64>,
+}
+
+impl Store {
+    /// Runs one chunk of an import: all of it is done, or nothing. Tells too how long the write lock was held.
+    pub fn chunk<T>(&self, work: impl FnOnce(&mut Chunk<'_>) -> Result<T, Fault>) -> Result<(T, Duration), Fault> {
+        let mut connection = self.writer.lock();
+        let turn = self.turn.take();
+        let alone = Alone::begin(&mut connection)?;
+        drop(turn);
+        let since = Instant::now();
+        let mut chunk = Chunk { hold: Hold::Alone(alone), fingerprints: self.fingerprints };
+        let result = work(&mut chunk)?;
+        execute(chunk.c(), "COMMIT")?;
+        Ok((result, since.elapsed()))
+    }
+}
+
+impl Store {
+    /// Runs a chunk of one record, with those of other threads that wait.
+    pub fn record<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Chunk<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let fingerprints = self.fingerprints;
+        self.write_in_group(move |c| work(&mut Chunk { hold: Hold::Shared(c), fingerprints }))
+    }
+}
+
+impl Store {
+    /// Looks up ahead, without the write lock, who may have the unique keys of a batch. Where that fails, or could only
+    /// wait for the writer (a store in memory), nothing was found ahead.
+    pub fn scout(&self, campaign: &Campaign, groups: &Groups) -> Scouted {
+        let look = |c: &Connection| match index::of(c, campaign)?.first() {
+            Some(index) => index.scout(c, &groups.fingerprints),
+            None => Ok(Scouted::default()),
+        };
+        self.path().and_then(|_| self.read(look).ok()).unwrap_or_default()
+    }
+}
+
+impl<'t> Chunk<'t> {
+    pub(super) fn c(&self) -> &Connection {
+        match &self.hold {
+            Hold::Alone(alone) => alone.connection(),
+            Hold::Shared(connection) => connection,
+        }
+    }
+
+    /// The customers that a campaign's imports go to.
+    pub fn customers<'c>(&'c mut self, campaign: &'c Campaign) -> Result<Customers<'c, 't>, Fault> {
+        let indexes = index::of(self.c(), campaign)?;
+        Ok(Customers { chunk: self, campaign, indexes })
+    }
+}
+
+/// A campaign's customers in a chunk: looked up and written batch by batch.
+#[derive(Debug)]
+pub struct Customers<'c, 't> {
+    chunk: &'c mut Chunk<'t>,
+    campaign: &'c Campaign,
+    indexes: Vec<Index>,
+}
+
+impl Customers<'_, '_> {
+    /// What the store has under the unique keys of a batch. `values`: the customers' values are wanted too; else only the
+    /// one of the batch's number. `scouted`: what was found ahead.
+    pub fn find(
+        &self,
+        batch: &Batch,
+        groups: &Groups,
+        scouted: &Scouted,
+        values: bool,
+    ) -> Result<Vec<Option<Stored>>, Fault> {
+        let mut found = Vec::new();
+        found.resize_with(groups.firsts.len(), || None);
+        let Some(index) = self.indexes.first() else { return Ok(found) };
+        let mut candidates = index.find_since(self.chunk.c(), &groups.fingerprints, scouted)?;
+        if candidates.is_empty() {
+            return Ok(found);
+        }
+        // In the table's order, one page after the other.
+        candidates.sort_unstable_by_key(|&(_, customer)| customer);
+        let fields = &self.campaign.fields;
+        let columns = batch.columns.iter().enumerate().map(|(at, &field)| match fields.get(field) {
+            Some(field) if values || batch.number == Some(at) || batch.key.contains(&at) => quoted(&field.name),
+            _ => "NULL".to_owned(),
+        });
+        let sql = format!(
+            "SELECT id, package, status, agent IS NOT NULL, {} FROM {} WHERE id BETWEEN ?1 AND ?2",
+            columns.collect::<Vec<_>>().join(", "),
+            table_name(self.campaign.table),
+        );
+        let mut select = self.chunk.c().prepare_cached(&sql).map_err(storage)?;
+        // Neighbours are read by one question: a file that comes again names whole stretches of the table.
+        for stretch in candidates.chunk_by(|(_, before), (_, after)| after - before <= NEIGHBOURS) {
+            let (Some((_, from)), Some((_, to))) = (stretch.first(), stretch.last()) else { continue };
+            let mut rows = select.query([from, to]).map_err(storage)?;
+            let mut stretch = stretch.iter().peekable();
+            while let Some(row) = rows.next().map_err(storage)? {
+                let id: i64 = row.get(0).map_err(storage)?;
+                while stretch.next_if(|(_, customer)| *customer < id).is_some() {}
+                while let Some((at, _)) = stretch.next_if(|(_, customer)| *customer == id) {
+                    let Some((slot, &first)) = found.get_mut(*at).zip(groups.firsts.get(*at)) else { continue };
+                    if has_key(row, batch, first).map_err(storage)? {
+                        *slot = Some(stored(row, batch).map_err(storage)?);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// True where the row's customer has the unique key of this record.
+fn has_key(row: &Row<'_>, batch: &Batch, record: usize) -> rusqlite::Result<bool> {
+    for (&column, wanted) in batch.key.iter().zip(batch.key_of(record)) {
+        let same = match row.get_ref(column + 4)? {
+            ValueRef::Text(text) => text == wanted.as_bytes(),
+            other => text(other) == wanted,
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn stored(row: &Row<'_>, batch: &Batch) -> rusqlite::Result<Stored> {
+    let values = (0..batch.columns.len()).map(|column| row.get_ref(column + 4).map(text));
+    let status = row.get_ref(2)?.as_str()?;
+    let status = Status::ALL.into_iter().find(|known| known.name() == status).unwrap_or(Status::Open);
+    let values = values.collect::<rusqlite::Result<Texts>>()?;
+    Ok(Stored { id: row.get(0)?, package: row.get(1)?, status, has_agent: row.get(3)?, values })
+}
+
+/// A stored value as text; none: empty.
+fn text(value: ValueRef<'_>) -> Cow<'_, str> {
+    match value {
+        ValueRef::Text(text) => String::from_utf8_lossy(text),
+        ValueRef::Integer(number) => Cow::Owned(number.to_string()),
+        _ => Cow::Borrowed(""),
+    }
+}
