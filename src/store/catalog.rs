@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::index::{self, Index};
 use super::tables::{create_table, redefine, table_fields, table_name};
 use super::{Store, storage, views};
 use crate::catalog::{CampaignDefinition, Customers};
@@ -31,6 +32,8 @@ pub struct Campaign {
     pub table: i64,
     /// The customer table's fields.
     pub fields: Fields,
+    /// How its customers are found.
+    pub(super) indexes: Vec<Index>,
     /// How often main tables had been defined anew when it was read.
     pub definitions: i64,
 }
@@ -268,6 +271,7 @@ pub fn campaign(c: &Connection, id: i64) -> Result<Option<Campaign>, Fault> {
                 table: row.get(5)?,
                 main_table: row.get(6)?,
                 fields: Fields::default(),
+                indexes: Vec::new(),
                 definitions: row.get(7)?,
             })
         })
@@ -275,7 +279,11 @@ pub fn campaign(c: &Connection, id: i64) -> Result<Option<Campaign>, Fault> {
         .map_err(storage)?;
     match found {
         None => Ok(None),
-        Some(campaign) => Ok(Some(Campaign { fields: table_fields(c, campaign.table)?, ..campaign })),
+        Some(campaign) => {
+            let fields = table_fields(c, campaign.table)?;
+            let indexes = index::of_table(c, campaign.table, &fields)?;
+            Ok(Some(Campaign { fields, indexes, ..campaign }))
+        }
     }
 }
 

@@ -33,7 +33,7 @@ impl Store {
     pub fn customers(&self, campaign: &Campaign, filter: &Filter, zone: &Zone) -> Result<Value, Fault> {
         let mut question = Question::of(campaign, filter, zone)?;
         self.read(|c| {
-            question.narrow(c, &index::of(c, campaign)?, &self.fingerprints)?;
+            question.narrow(c, index::of(c, campaign)?, &self.fingerprints)?;
             let sql = question.sql(campaign, filter.limit);
             let mut select = c.prepare_cached(&sql).map_err(storage)?;
             let rows = select.query_map(params_from_iter(question.values), |row| customer(row, &campaign.fields, zone));
@@ -279,7 +279,7 @@ mod tests {
         let mut question = Question::of(&campaign, &filter, &Zone::named("UTC").unwrap()).unwrap();
         let steps = |c: &Connection| {
             let terms = question.terms.len();
-            question.narrow(c, &index::of(c, &campaign)?, store.fingerprints())?;
+            question.narrow(c, index::of(c, &campaign)?, store.fingerprints())?;
             let sql = format!("EXPLAIN QUERY PLAN {}", question.sql(&campaign, filter.limit));
             let mut select = c.prepare(&sql).map_err(storage)?;
             let rows = select.query_map(params_from_iter(&question.values), |row| row.get::<_, String>(3));

@@ -128,7 +128,7 @@ impl Customers<'_, '_> {
     /// Takes the new customers, and the changed values of others, up in the indexes.
     fn keep_indexes(&self, batch: &Batch, groups: &Groups, outcome: &Outcome, ids: &[i64]) -> Result<(), Fault> {
         let (transaction, fingerprints) = (self.chunk.c(), self.chunk.fingerprints);
-        for index in &self.indexes {
+        for index in self.indexes {
             let slots = outcome.slots.iter().zip(ids);
             if index.kind == Kind::Unique {
                 let new = slots.zip(&groups.fingerprints).filter(|((slot, _), _)| slot.stored.is_none());

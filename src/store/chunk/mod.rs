@@ -112,7 +112,7 @@ impl<'t> Chunk<'t> {
 pub struct Customers<'c, 't> {
     chunk: &'c mut Chunk<'t>,
     campaign: &'c Campaign,
-    indexes: Vec<Index>,
+    indexes: &'c [Index],
 }
 
 impl Customers<'_, '_> {

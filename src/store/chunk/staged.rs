@@ -39,7 +39,7 @@ impl Customers<'_, '_> {
         let c = alone.connection();
         // `*`: between two tables that are made alike SQLite copies whole records.
         execute(c, &format!("INSERT INTO main.{table} SELECT * FROM lent.{table}"))?;
-        entries.copy(c, self.campaign)?;
+        NewEntries::copy(c, self.campaign)?;
         Ok(true)
     }
 
@@ -49,7 +49,7 @@ impl Customers<'_, '_> {
         let mut select = c.prepare_cached("SELECT sql FROM main.sqlite_schema WHERE name = ?1").map_err(storage)?;
         let sql = select.query_row([table], |row| row.get(0)).map_err(storage)?;
         let select = c.prepare_cached(&format!("SELECT * FROM main.{table}")).map_err(storage)?;
-        let columns = select.column_names().into_iter().skip(1).map(|name| match name {
+        let columns = select.column_names().skip(1).map(|name| match name {
             "package" => Column::Same(Bound::Integer(self.campaign.package)),
             "status" => Column::Same(Bound::Text(Status::Open.name())),
             "agent" => Column::Same(Bound::None),

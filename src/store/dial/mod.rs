@@ -126,7 +126,7 @@ impl<'e> NewEntries<'e> {
     }
 
     /// Copies them from there.
-    pub fn copy(&self, c: &Connection, campaign: &Campaign) -> Result<(), Fault> {
+    pub fn copy(c: &Connection, campaign: &Campaign) -> Result<(), Fault> {
         let sql = "INSERT INTO dial_entry (campaign, may_move, id, customer, phone, priority, dial_time)
                    SELECT ?1, ?2, id, customer, phone, priority, dial_time FROM lent.entry";
         let mut insert = c.prepare_cached(sql).map_err(storage)?;

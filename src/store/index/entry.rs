@@ -79,6 +79,10 @@ impl Entry {
         i64::try_from(self.0 & ((1 << CUSTOMER_BITS) - 1)).unwrap_or(0)
     }
 
+    fn bytes(self) -> [u8; BYTES] {
+        self.0.to_be_bytes().last_chunk().copied().unwrap_or_default()
+    }
+
     fn read(bytes: &[u8]) -> Self {
         let head = bytes.first_chunk().map_or(0, |head| u16::from_be_bytes(*head));
         let tail = bytes.last_chunk().map_or(0, |tail| u64::from_be_bytes(*tail));
@@ -117,6 +121,20 @@ impl<'b> Block<'b> {
         self.0.chunks_exact(BYTES).map(Entry::read)
     }
 
+    /// The same block with some entries more, in order like the others.
+    pub fn with(self, entries: &[Entry]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len() + entries.len() * BYTES);
+        bytes.extend_from_slice(self.0);
+        for entry in entries.iter().map(|entry| entry.bytes()) {
+            let known = bytes.as_chunks().0;
+            let at = known.partition_point(|known| *known < entry);
+            if known.get(at) != Some(&entry) {
+                bytes.splice(at * BYTES..at * BYTES, entry);
+            }
+        }
+        bytes
+    }
+
     /// The customers at these places, and where the first of them stands, or would: `from` or later. In steps that grow, as
     /// who looks for many places in order finds the next one near.
     pub fn customers(
@@ -153,9 +171,9 @@ pub fn blocks(entries: &[Entry]) -> impl Iterator<Item = (Place, Vec<u8>)> {
         let (block, after) = rest.split_at_checked(end)?;
         rest = after;
         let mut bytes = Vec::with_capacity(block.len() * BYTES);
-        block.iter().filter_map(|entry| entry.0.to_be_bytes().last_chunk().copied()).for_each(|entry: [u8; BYTES]| {
-            bytes.extend_from_slice(&entry);
-        });
+        for entry in block {
+            bytes.extend_from_slice(&entry.bytes());
+        }
         Some((first, bytes))
     })
 }

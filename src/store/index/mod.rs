@@ -80,8 +80,8 @@ pub struct Scouted {
 }
 
 /// The indexes of a campaign's customer table; the first is the one of the unique key. To be asked for in the transaction
-/// that uses them.
-pub fn of(c: &Connection, campaign: &Campaign) -> Result<Vec<Index>, Fault> {
+/// that uses them: a main table may have been defined anew since the campaign was read.
+pub fn of<'c>(c: &Connection, campaign: &'c Campaign) -> Result<&'c [Index], Fault> {
     if campaign.main_table {
         let mut definitions = c.prepare_cached("SELECT definitions FROM store").map_err(storage)?;
         let definitions: i64 = definitions.query_row([], |row| row.get(0)).map_err(storage)?;
@@ -89,7 +89,7 @@ pub fn of(c: &Connection, campaign: &Campaign) -> Result<Vec<Index>, Fault> {
             return Err(Fault::new(Key::StorageForNow, "a main table was defined anew meanwhile: try again"));
         }
     }
-    of_table(c, campaign.table, &campaign.fields)
+    Ok(&campaign.indexes)
 }
 
 /// The indexes of a customer table that has these fields.

@@ -131,7 +131,8 @@ impl<'c> Segments<'c> {
     pub fn add(&self, mut entries: Vec<Entry>) -> Result<(), Fault> {
         const LEAST: usize = 4_096;
         const SHARE: usize = 20;
-        if entries.is_empty() {
+        const FEW: usize = 8;
+        if entries.is_empty() || entries.len() <= FEW && self.add_few(&entries)? {
             return Ok(());
         }
         let budget = LEAST.max(entries.len() * SHARE);
@@ -139,7 +140,7 @@ impl<'c> Segments<'c> {
         entries.sort();
         entries.dedup();
         if entries.len() <= OF_A_BLOCK {
-            return self.write_recent(&entries);
+            return blocks(&entries).try_for_each(|(_, bytes)| self.write_recent(&bytes));
         }
         self.delete(RECENT, LAST_PLACE)?;
         let (number, stamp) = (self.room()?, self.stamp()? + 1);
@@ -148,12 +149,23 @@ impl<'c> Segments<'c> {
         self.merge(budget).map(drop)
     }
 
+    /// Puts entries between the recent ones, where their block has room; else false.
+    fn add_few(&self, entries: &[Entry]) -> Result<bool, Fault> {
+        let mut with = None;
+        self.visit(RECENT, &(0..=LAST_PLACE), |block| with = Some(block.with(entries)))?;
+        let with = with.unwrap_or_else(|| Block::new(&[]).with(entries));
+        let has_room = Block::new(&with).len() <= OF_A_BLOCK;
+        if has_room {
+            self.write_recent(&with)?;
+        }
+        Ok(has_room)
+    }
+
     /// Writes the recent entries, whose block is named by the first place of all, so that it keeps its name.
-    fn write_recent(&self, entries: &[Entry]) -> Result<(), Fault> {
+    fn write_recent(&self, block: &[u8]) -> Result<(), Fault> {
         let sql = "INSERT OR REPLACE INTO customer_index_block (id, entries) VALUES (?1, ?2)";
         let mut replace = self.c.prepare_cached(sql).map_err(storage)?;
-        blocks(entries)
-            .try_for_each(|(_, bytes)| replace.execute(params![self.id(RECENT, 0), bytes]).map(drop).map_err(storage))
+        replace.execute(params![self.id(RECENT, 0), block]).map(drop).map_err(storage)
     }
 
     /// A number for a new segment. Some are kept for the targets of merges.
