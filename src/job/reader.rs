@@ -18,13 +18,16 @@ use crate::time::Zone;
 /// The most bytes of rows that one part carries.
 const MOST_BYTES: usize = 8 << 20;
 
+/// The most rows that one sweep through the index looks up, if one part has no more.
+const MOST_AT_ONCE: usize = 40_000;
+
 /// What the reader tells the writer.
 #[derive(Debug)]
 pub enum Part {
     /// The file could be opened: its title row's cells (without one, the fields' names), and what the user should know.
     Opened { title: Vec<String>, warnings: Vec<String> },
-    /// The next rows.
-    Rows(Rows),
+    /// The next rows, chunk by chunk.
+    Rows(Vec<Rows>),
     /// The file can't be used, or not further.
     Failed(Fault),
     /// That was all.
@@ -42,6 +45,15 @@ pub struct Rows {
     pub scouted: Scouted,
     /// Those that can't.
     pub rejects: Vec<Reject>,
+    /// Of all of them, as they were in the file.
+    bytes: usize,
+}
+
+impl Rows {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.batch.len() + self.rejects.len()
+    }
 }
 
 /// What the reader needs.
@@ -99,12 +111,24 @@ impl Reading<'_> {
             }
         }
         let mut checkpoints = self.store.ahead();
+        let mut at_once = 0;
         loop {
-            checkpoints.go_on();
-            let rows = self.part(&mut table, &mut row, &mapping)?;
-            let end = rows.batch.is_empty() && rows.rejects.is_empty();
-            if end || tell(Part::Rows(rows)).is_break() {
-                return Ok(if end { ControlFlow::Continue(()) } else { ControlFlow::Break(()) });
+            let (mut parts, end) = some(at_once, || {
+                checkpoints.go_on();
+                self.part(&mut table, &mut row, &mapping)
+            });
+            let groups: Vec<&Groups> = parts.iter().map(|part| &part.groups).collect();
+            let (scouted, blocks) = self.store.scout(self.campaign, &groups);
+            for (part, scouted) in parts.iter_mut().zip(scouted) {
+                part.scouted = scouted;
+            }
+            // Where the sweep through the index costs more than what is looked for, it serves for more rows.
+            at_once = MOST_AT_ONCE.min(2 * blocks);
+            if !parts.is_empty() && tell(Part::Rows(parts)).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if end? {
+                return Ok(ControlFlow::Continue(()));
             }
         }
     }
@@ -115,11 +139,11 @@ impl Reading<'_> {
             groups: Groups::default(),
             scouted: Scouted::default(),
             rejects: Vec::new(),
+            bytes: 0,
         };
         let wanted = self.rows_wanted.load(Ordering::Relaxed).max(1);
-        let mut bytes = 0;
-        while rows.batch.len() + rows.rejects.len() < wanted && bytes < MOST_BYTES && table.next(row)? {
-            bytes += row.cells().map(str::len).sum::<usize>();
+        while rows.len() < wanted && rows.bytes < MOST_BYTES && table.next(row)? {
+            rows.bytes += row.cells().map(str::len).sum::<usize>();
             let reason = if let Some(defect) = row.defect() {
                 Some(defect.to_owned())
             } else {
@@ -134,9 +158,25 @@ impl Reading<'_> {
             }
         }
         rows.groups = group(&rows.batch, self.store.fingerprints());
-        rows.scouted = self.store.scout(self.campaign, &rows.groups);
         Ok(rows)
     }
+}
+
+/// One part, or as many as have so many rows; and whether the file ends there, or why nothing comes after them.
+fn some(rows: usize, mut next: impl FnMut() -> Result<Rows, Fault>) -> (Vec<Rows>, Result<bool, Fault>) {
+    const MOST_PARTS: usize = 4;
+    let mut parts: Vec<Rows> = Vec::new();
+    let sum = |parts: &[Rows], of: fn(&Rows) -> usize| parts.iter().map(of).sum::<usize>();
+    while parts.is_empty()
+        || parts.len() < MOST_PARTS && sum(&parts, Rows::len) < rows && sum(&parts, |part| part.bytes) < MOST_BYTES / 2
+    {
+        match next() {
+            Ok(part) if part.len() == 0 => return (parts, Ok(true)),
+            Ok(part) => parts.push(part),
+            Err(fault) => return (parts, Err(fault)),
+        }
+    }
+    (parts, Ok(false))
 }
 
 /// The cells as a JSON array. Written as they are met: a row may have a million of them.
