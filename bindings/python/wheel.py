@@ -21,6 +21,7 @@ class PlatformWheel(BuildHookInterface):  # type: ignore[type-arg]
                 str(library): "import_cji/libimport_cji.so",
                 str(project / "LICENSE-MIT"): "import_cji/LICENSE-MIT",
                 str(project / "LICENSE-APACHE"): "import_cji/LICENSE-APACHE",
+                str(project / "THIRD-PARTY-NOTICES"): "import_cji/THIRD-PARTY-NOTICES",
             }
         )
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")

@@ -27,8 +27,9 @@ final class PackageTest extends TestCase
     public function test_it_carries_all_that_it_needs_and_no_tests(): void
     {
         $found = array_map('basename', glob(Paths::package('*')));
-        $expected = ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'composer.json', 'lib', 'preload.php', 'src'];
-        self::assertSame($expected, $found);
+        $notices = ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'THIRD-PARTY-NOTICES'];
+        self::assertSame([...$notices, 'composer.json', 'lib', 'preload.php', 'src'], $found);
+        self::assertStringContainsString("\nlibsqlite3-sys ", file_get_contents(Paths::package('THIRD-PARTY-NOTICES')));
     }
 
     public function test_the_first_import_of_its_readme_works(): void

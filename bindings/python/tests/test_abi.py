@@ -129,3 +129,4 @@ class WheelTest(unittest.TestCase):
 
     def test_it_brings_the_licences(self) -> None:
         self.assertTrue((PACKAGE / "LICENSE-MIT").exists() and (PACKAGE / "LICENSE-APACHE").exists())
+        self.assertIn("\nlibsqlite3-sys ", (PACKAGE / "THIRD-PARTY-NOTICES").read_text("utf-8"))

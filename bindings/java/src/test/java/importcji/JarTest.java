@@ -134,7 +134,9 @@ class JarTest {
     @Test
     void the_jar_has_the_licences_and_a_module_name() throws IOException {
         try (JarFile jar = new JarFile(Program.JAR.toFile())) {
-            assertTrue(jar.getEntry("META-INF/LICENSE-MIT") != null && jar.getEntry("META-INF/LICENSE-APACHE") != null);
+            for (String file : List.of("LICENSE-MIT", "LICENSE-APACHE", "THIRD-PARTY-NOTICES")) {
+                assertTrue(jar.getEntry("META-INF/" + file) != null, file);
+            }
             assertEquals("importcji", jar.getManifest().getMainAttributes().getValue("Automatic-Module-Name"));
         }
     }
