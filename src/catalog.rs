@@ -122,7 +122,7 @@ fn field(text: FieldText) -> Field {
 /// A decimal id, as a number or as text.
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "a decimal id is needed, as a number or a text")]
     enum Id {
         Number(i64),
         Text(String),

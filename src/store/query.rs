@@ -15,6 +15,7 @@ use serde_json::{Number, Value, json};
 
 use super::{Store, open, views};
 use crate::fault::{Fault, Key};
+use crate::json::told;
 
 /// What one answer may cost.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +66,7 @@ const READ_BY_DIAL_LIST: [&str; 2] = ["dial_waiting", "dial_lease"];
 const UNSAFE_FUNCTIONS: [&str; 2] = ["load_extension", "fts3_tokenizer"];
 
 impl Store {
-    /// Answers one `SELECT`, as the contract's JSON.
+    /// Answers one `SELECT`, as the JSON of `cji_query`.
     pub fn query(&self, sql: &str, arguments: &str) -> Result<Value, Fault> {
         let arguments = read_arguments(arguments)?;
         let _alone = self.alone();
@@ -170,14 +171,14 @@ fn read_arguments(text: &str) -> Result<Vec<Sql>, Fault> {
         return Err(bad("a JSON array is needed"));
     }
     // As they are written: a number read as a double would already be rounded.
-    let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| bad(&error.to_string()))?;
+    let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| bad(&told("", &error)))?;
     let argument = |raw: &&RawValue| {
         let text = raw.get();
         let whole = text.strip_prefix('-').unwrap_or(text);
         if whole.bytes().all(|b| b.is_ascii_digit()) {
             return text.parse().map(Sql::Integer).map_err(|_| bad(&format!("{text} is no whole number of 64 bits")));
         }
-        match serde_json::from_str(text).map_err(|error| bad(&error.to_string()))? {
+        match serde_json::from_str(text).map_err(|error| bad(&told("", &error)))? {
             Value::Null => Ok(Sql::Null),
             Value::Bool(on) => Ok(Sql::Integer(i64::from(on))),
             Value::String(text) => Ok(Sql::Text(text)),
