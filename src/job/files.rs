@@ -2,7 +2,8 @@
 //! database page and no WAL, so that it can be overwritten.
 //!
 //! `import-cji-<store>-<job>-<holder>.csv` belongs to one run: a process that was stopped and lost its job to another writes,
-//! truncates and removes none of the other's. `import-cji-<store>-<job>.login` belongs to the job.
+//! truncates and removes none of the other's. `import-cji-<store>-<job>.login` belongs to the job. The store of a store in
+//! memory is `memory-<store>`: nobody takes up its jobs, so a file whose holder is gone is nobody's.
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -13,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
+use super::holder;
 use crate::catalog::decimal;
 use crate::fault::{Fault, Key};
 use crate::source::{Spool, spool};
@@ -20,6 +22,7 @@ use crate::store::{Job, Lease, OpenJob, Store};
 
 const FILE: &str = ".csv";
 const LOGIN: &str = ".login";
+const MEMORY: &str = "import-cji-memory-";
 
 /// The logins of a store in memory, which end with their process: nobody would sweep a file of theirs.
 pub type Kept = Mutex<HashMap<i64, Zeroizing<String>>>;
@@ -35,7 +38,11 @@ pub struct Files<'s> {
 impl<'s> Files<'s> {
     /// Those of this store in this folder.
     pub fn new(folder: &'s Path, store: &'s Store, kept: &'s Kept) -> Self {
-        Self { folder, store, kept, prefix: format!("import-cji-{}-", store.name()) }
+        let prefix = match store.path() {
+            Some(_) => format!("import-cji-{}-", store.name()),
+            None => format!("{MEMORY}{}-", store.name()),
+        };
+        Self { folder, store, kept, prefix }
     }
 
     /// A new, empty file of this run.
@@ -110,6 +117,9 @@ impl<'s> Files<'s> {
     /// Removes what killed processes left, and nothing that anyone uses.
     pub fn sweep(&self) {
         spool::sweep(self.folder, &self.prefix, &|name| self.is_live(name));
+        if self.store.path().is_none() {
+            spool::sweep(self.folder, MEMORY, &|name| !is_orphan(name));
+        }
     }
 
     /// Removes everything: for a store in memory, which ends with its engine.
@@ -142,6 +152,12 @@ impl<'s> Files<'s> {
     }
 }
 
+/// True for the rest of the name of a file of some store in memory whose process is gone.
+fn is_orphan(rest: &str) -> bool {
+    let run = rest.strip_suffix(FILE).and_then(|run| run.split_once('-')?.1.split_once('-'));
+    run.is_some_and(|(job, holder)| decimal(job).is_some() && holder::is_gone(holder))
+}
+
 /// Overwrites a login and removes its file; one that is gone is forgotten already.
 fn forget(path: &Path) -> io::Result<()> {
     let length = match fs::symlink_metadata(path) {
@@ -166,6 +182,35 @@ mod tests {
     use crate::merge::{ChangePackage, DupDialList, Dupway, Rules};
     use crate::request::Intake;
     use crate::store::{Durability, NewJob};
+
+    #[test]
+    fn a_store_in_memory_sweeps_what_killed_processes_left_of_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = holder::new().unwrap();
+        let mut parts: Vec<&str> = own.split('-').collect();
+        parts[2] = "1";
+        let gone = parts.join("-");
+        let names = [
+            (format!("import-cji-memory-0123456789abcdef-7-{gone}.csv"), false),
+            (format!("import-cji-memory-0123456789abcdef-7-{own}.csv"), true),
+            // Its job is taken up by whoever opens that store.
+            (format!("import-cji-0123456789abcdef-7-{gone}.csv"), true),
+            (format!("import-cji-memory-0123456789abcdef-x-{gone}.csv"), true),
+            ("import-cji-memory-list.csv".to_owned(), true),
+        ];
+        for (name, _) in &names {
+            fs::write(folder.path().join(name), "a customer").unwrap();
+        }
+        let kept = Kept::default();
+        let on_disk = Store::open(folder.path().join("calls.db").to_str().unwrap(), Durability::Normal).unwrap();
+        Files::new(folder.path(), &on_disk, &kept).sweep();
+        assert!(names.iter().all(|(name, _)| folder.path().join(name).exists()), "they are none of a store's on disk");
+        let in_memory = Store::open(":memory:", Durability::Normal).unwrap();
+        Files::new(folder.path(), &in_memory, &kept).sweep();
+        for (name, stays) in &names {
+            assert_eq!(folder.path().join(name).exists(), *stays, "{name}");
+        }
+    }
 
     #[test]
     fn a_sweep_leaves_the_login_of_a_job_that_is_being_made() {
