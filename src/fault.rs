@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-/// The vendor's message keys (contract, section 3), given instead of text by `"messages": "backmsg"`.
+/// The vendor's message keys ("Replies" in docs/behaviour.md), given instead of text by `"messages": "backmsg"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// 01: one of the first five parameters is empty.

@@ -69,7 +69,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Checks names, displays and key. An empty `key` means the default of the contract: `phone1`, or else the first
+    /// Checks names, displays and key. An empty `key` means the default: `phone1`, or else the first
     /// phone.
     pub fn new(fields: Vec<Field>, key: &[String]) -> Result<Self, String> {
         if fields.is_empty() {

@@ -1,4 +1,4 @@
-//! The options of an engine, as JSON (contract, section 1).
+//! The options of an engine, as JSON (`cji_engine_open` in the header).
 
 use std::path::PathBuf;
 use std::time::Duration;

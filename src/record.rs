@@ -32,7 +32,7 @@ impl Status {
         }
     }
 
-    /// The status that a text names; the vendor's own names too (contract, section 6).
+    /// The status that a text names; the vendor's own names too (docs/behaviour.md).
     pub fn named(text: &str) -> Option<Self> {
         match fold(text).as_str() {
             "open" => Some(Status::Open),

@@ -31,7 +31,7 @@ impl Reply {
         Self { done: false, ..Self::done(message) }
     }
 
-    /// The code of the contract: 1 done, 2 failed.
+    /// 1: done, 2: failed.
     pub fn code(&self) -> u8 {
         if self.done { 1 } else { 2 }
     }

@@ -24,7 +24,7 @@ pub fn normalize<'a>(kind: FieldType, text: &'a str, zone: &Zone) -> Result<Cow<
 }
 
 /// A phone: white space and `- . / ( )` go, full-width digits and signs become ASCII; what is left must hold a digit.
-/// Nothing else is refused but what a spreadsheet makes of a long number (contract, section 1).
+/// Nothing else is refused but what a spreadsheet makes of a long number.
 pub fn phone(text: &str) -> Result<Cow<'_, str>, Refusal> {
     if text.bytes().all(|b| b.is_ascii_digit() || b == b'+') && text.bytes().any(|b| b.is_ascii_digit()) {
         return Ok(Cow::Borrowed(text));

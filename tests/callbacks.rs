@@ -1,4 +1,4 @@
-//! Sections 1 and 2 of the contract: callbacks and progress, when they come and what they may do.
+//! Callbacks and progress, when they come and what they may do.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Section 1 of the contract: teams, users, campaigns, packages and fields.
+//! Teams, users, campaigns, packages and fields.
 
 mod common;
 
@@ -137,7 +137,7 @@ fn a_name_is_all_that_a_campaign_needs() {
 }
 
 #[test]
-fn the_default_fields_are_those_of_the_contract() {
+fn the_default_fields_are_those_that_are_documented() {
     let host = Host::new();
     let read = host.campaign_get(&host.campaign);
     let fields = data(&read)["fields"].as_array().unwrap();

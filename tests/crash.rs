@@ -1,4 +1,4 @@
-//! Contract, section 8: a job whose process was killed "ends with exactly the result of an uninterrupted run".
+//! A job whose process was killed "ends with exactly the result of an uninterrupted run".
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Section 7 of the contract: listing and changing customers, and listing the dial list.
+//! Listing and changing customers, and listing the dial list.
 
 mod common;
 
@@ -38,7 +38,7 @@ fn entries(host: &Host, filter: &Value) -> (Vec<String>, Value) {
 // Listing customers
 
 #[test]
-fn a_customer_is_listed_with_all_that_the_contract_names() {
+fn a_customer_is_listed_with_all_that_the_header_names() {
     let host = Host::new();
     host.record(JOE);
     let reply = host.customer_list(&host.campaign, "");
@@ -343,7 +343,7 @@ fn a_change_is_seen_in_updated_at_only() {
 // Listing the dial list
 
 #[test]
-fn an_entry_is_listed_with_all_that_the_contract_names() {
+fn an_entry_is_listed_with_all_that_the_header_names() {
     let host = Host::new();
     let context = "phone1=1||p=3||t=2040-01-02 03:04:05";
     done(&host.import(&[

@@ -1,4 +1,4 @@
-//! Section 7 of the contract: the dial list at work. Leases, their order, their end; many threads and processes.
+//! The dial list at work. Leases, their order, their end; many threads and processes.
 
 mod common;
 
@@ -111,7 +111,7 @@ fn what_is_leased_is_given_to_nobody_else() {
 }
 
 #[test]
-fn a_leased_entry_is_told_as_the_contract_says() {
+fn a_leased_entry_is_told_as_it_is_documented() {
     let host = Host::new();
     listed(&host, &[("13800001111", "3", "2020-01-02 03:04:05")]);
     let entry = json!({"id": 1, "customer": 1, "phone": "13800001111", "priority": 3,

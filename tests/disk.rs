@@ -1,4 +1,4 @@
-//! Contract, section 8: a disk that fails or is full ends no job; it goes on, to exactly the result of an undisturbed run.
+//! A disk that fails or is full ends no job; it goes on, to exactly the result of an undisturbed run.
 
 mod common;
 

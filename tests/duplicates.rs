@@ -1,4 +1,4 @@
-//! Section 6 of the contract: duplicates, end to end, in own tables and in the main table.
+//! Duplicates, end to end, in own tables and in the main table.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Contract, section 8: jobs in one process: their time, their states, their lists, who may do what meanwhile.
+//! Jobs in one process: their time, their states, their lists, who may do what meanwhile.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Contract, section 8: "A chunk holds the write lock for about 100 ms at most: other threads and processes write in between."
+//! "A chunk holds the write lock for about 100 ms at most: other threads and processes write in between."
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Section 1 of the contract: opening a store, and each of its options.
+//! Opening a store, and each of its options.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Section 2 of the contract: what each of the 22 parameters accepts, and that each changes an outcome.
+//! What each of the 22 parameters accepts, and that each changes an outcome.
 
 mod common;
 

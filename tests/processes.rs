@@ -1,4 +1,4 @@
-//! Contract, section 8: any number of processes have one store open, and each job is run by one of them at a time.
+//! Any number of processes have one store open, and each job is run by one of them at a time.
 
 mod common;
 

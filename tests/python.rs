@@ -15,7 +15,7 @@ fn a_python_host_imports_by_ctypes() {
         .arg(common::shared_library())
         // The test looks for this zone where an engine names none.
         .env("TZ", "Asia/Shanghai")
-        // "No function ever reads an environment variable": with any of these the imports would fail.
+        // "No function ever […] reads an environment variable": with any of these the imports would fail.
         .envs(["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")))
         .envs([("SQLITE_TMPDIR", "/nonexistent"), ("SSL_CERT_FILE", "/nonexistent")])
         .output()

@@ -1,4 +1,4 @@
-//! Section 7 of the contract: `cji_query`, one reading `SELECT` on the documented tables, its values kept exactly.
+//! `cji_query`, one reading `SELECT` on the documented tables, its values kept exactly.
 
 mod common;
 

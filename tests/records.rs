@@ -1,4 +1,4 @@
-//! Section 4 of the contract: a record, and the types of its values (section 1).
+//! A record, and the types of its values.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Section 3 of the contract: the forms of an import's reply, query strings, and the vendor's message keys.
+//! The forms of an import's reply, query strings, and the vendor's message keys.
 
 mod common;
 

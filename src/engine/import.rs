@@ -158,7 +158,7 @@ fn outcome_of(applied: &Applied, outcome: &Outcome, campaign: &Campaign) -> (Key
 }
 
 fn changed(change: Change, customer: i64, campaign: &Campaign) -> (Key, String) {
-    // In the order of section 3: the key is that of the last that happened.
+    // In the order of the vendor's keys: the key is that of the last that happened.
     let moved = format!("moved to package {}", campaign.package);
     let parts: [(bool, Key, Cow<'_, str>); 5] = [
         (change.agent_cleared, Key::AgentCleared, "agent cleared".into()),

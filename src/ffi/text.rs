@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char};
 
 use crate::reply::Reply;
 
-/// The bytes of a C text. "A NULL text parameter counts as `""`."
+/// The bytes of a C text. "A NULL text counts as `""`."
 ///
 /// # Safety
 /// `text` is NULL or NUL-terminated, and stays as it is during the call.
@@ -16,7 +16,7 @@ pub(super) unsafe fn bytes<'call>(text: *const c_char) -> &'call [u8] {
     unsafe { CStr::from_ptr(text) }.to_bytes()
 }
 
-/// A C text as UTF-8, or a failure that names the parameter. "Invalid UTF-8 in any argument is a failure."
+/// A C text as UTF-8, or a failure that names the parameter. "Text that is not UTF-8 is a failure that names the parameter."
 ///
 /// # Safety
 /// `text` is NULL or NUL-terminated, and stays as it is during the call.

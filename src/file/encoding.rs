@@ -1,5 +1,5 @@
-//! Which encoding a file is in (contract, section 5.2): "a BOM; else UTF-8 if nearly all of its non-ASCII bytes are
-//! that; else the charset that the server declares, if nearly all of them are valid in it; else detected".
+//! Which encoding a file is in ("A file" in docs/behaviour.md): a byte order mark; else UTF-8 if nearly all of
+//! its bytes that are not ASCII are that; else the charset that the server declares, on the same terms; else detected.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{

@@ -1,10 +1,10 @@
-//! A spooled file as rows with line numbers, whatever its encoding, delimiter and line ends (contract, section 5).
+//! A spooled file as rows with line numbers, whatever its encoding, delimiter and line ends ("A file" in docs/behaviour.md).
 //!
 //! [`Table::open`] reads the file once from end to end, unless a byte order mark says its encoding: that tells its
 //! encoding and proves a gzip file whole. [`Table::next`] then reads it again, a row at a time, in memory that is
 //! bounded by `max_row_bytes`, and in time that grows with the file alone.
 //!
-//! What the contract leaves open:
+//! In detail:
 //!
 //! * A line is blank if it holds nothing, or spaces and tabs that are not the delimiter; where the first data line must
 //!   tell the delimiter, a line of tabs before it is blank too. With `delrow` 0, line 1 is the first that is not blank, and after a spreadsheet's own `sep=;` the next. A Ctrl-Z at the end of a file is no text.

@@ -1,4 +1,4 @@
-//! The delimiter and the title row (contract, section 5.3 and 5.4): "the pair of line and delimiter that names most
+//! The delimiter and the title row ("A file" in docs/behaviour.md): "the pair of line and delimiter that names most
 //! fields; if none names any, the delimiter that gives line 1 most columns".
 
 use encoding_rs::Encoding;

@@ -26,7 +26,7 @@ pub fn new_lease() -> Result<Lease, Fault> {
     holder::new().map(Lease::new)
 }
 
-/// A job as the contract's JSON (section 8).
+/// A job as the JSON of `cji_job_get`.
 pub fn to_json(job: &Job, zone: &Zone) -> Value {
     let time = |at: Option<i64>| at.map(|at| zone.show(at));
     json!({

@@ -13,7 +13,7 @@ use crate::intake::take;
 use crate::store::Campaign;
 use crate::time::now;
 
-/// How long a chunk should hold the write lock; half of what the contract allows at most.
+/// How long a chunk should hold the write lock; half of what docs/behaviour.md allows at most.
 const CHUNK: Duration = Duration::from_millis(50);
 /// The rows of the first chunk, and the fewest and the most of any.
 const FIRST_ROWS: usize = 250;

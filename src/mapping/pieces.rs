@@ -1,4 +1,4 @@
-//! A single record: `field1=value1||field2=value2` (contract, section 4).
+//! A single record: `field1=value1||field2=value2` ("A record" in docs/behaviour.md).
 
 use std::collections::HashSet;
 

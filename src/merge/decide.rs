@@ -42,7 +42,7 @@ pub enum Decision {
 }
 
 /// What is done to a duplicate.
-#[expect(clippy::struct_excessive_bools, reason = "each is one of the contract's independent effects")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an effect of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Moved into the campaign's package.
@@ -103,7 +103,7 @@ pub fn decide(found: Option<Found>, number: bool, rules: Rules) -> Decision {
 mod tests {
     use super::*;
 
-    /// The contract's section 6 read once more, sentence by sentence, as a list of what happens.
+    /// "Duplicates" in docs/behaviour.md read once more, sentence by sentence, as a list of what happens.
     fn twin(found: Option<Found>, number: bool, rules: Rules) -> (Vec<&'static str>, &'static str) {
         let mut done = Vec::new();
         if found.is_none() {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn every_case_is_decided_as_the_contract_says() {
+    fn every_case_is_decided_as_it_is_documented() {
         let mut all_found = vec![None];
         for package in [Package::Here, Package::Nowhere, Package::Elsewhere] {
             for status in Status::ALL {

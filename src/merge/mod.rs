@@ -1,4 +1,4 @@
-//! What becomes of a record: the duplicate rules of the contract (section 6) as pure functions.
+//! What becomes of a record: the rules of "Duplicates" in docs/behaviour.md as pure functions.
 
 mod decide;
 mod fold;

@@ -16,10 +16,10 @@ pub use parse::{parse, parse_login};
 /// How many parameters an import has.
 pub const COUNT: usize = 22;
 
-/// The parameters in their order (the vendor's; contract, section 2).
+/// The parameters in their order (the vendor's).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(usize)]
-#[expect(missing_docs, reason = "each is described in the contract's table and in the header under the same name")]
+#[expect(missing_docs, reason = "each is described in the header under the same name")]
 pub enum Parameter {
     Orgidentity,
     Usertype,

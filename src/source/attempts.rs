@@ -68,7 +68,7 @@ impl Network {
         grown.mul_f64(0.75 + chance / 2.0).max(asked.unwrap_or_default()).min(LONGEST_PAUSE)
     }
 
-    /// "The message says which attempt failed how."
+    /// The message says which attempt failed how.
     fn fault(&self, location: &Location, last: &Trouble, earlier: &[Trouble]) -> Fault {
         let place = format!("fetch from {}:{} failed", location.host(), location.port());
         if earlier.is_empty() {

@@ -40,7 +40,7 @@ struct Version {
 }
 
 impl Version {
-    /// "The file is provably the same (… FTP SIZE and MDTM)" (contract, section 1).
+    /// True where they prove the file to be the same: both `SIZE` and `MDTM`.
     fn proves(&self) -> bool {
         self.size.is_some() && self.modified.is_some()
     }
@@ -110,7 +110,7 @@ impl<'a> Download<'a> {
         let data = Arc::new(Mutex::new(None));
         let builder = {
             let (connections, host, data) = (self.connections.clone(), self.location.host().clone(), Arc::clone(&data));
-            // "Data connection to the control connection's address whatever PASV says" (contract, section 9).
+            // "The data connection goes to the control connection's address, whatever PASV says" (docs/behaviour.md).
             move |address: std::net::SocketAddr| -> FtpResult<std::net::TcpStream> {
                 let Connection { socket, hold, .. } = connections
                     .open_beside(&host, peer, address.port())
@@ -139,7 +139,7 @@ impl<'a> Download<'a> {
         })
     }
 
-    /// Begins the transfer: "EPSV before PASV" (contract, section 9), and from the start where the server can't resume.
+    /// Begins the transfer: EPSV before PASV, and from the start where the server can't resume.
     fn retrieve(&mut self, session: &mut Session, path: &str) -> Result<suppaftp::TransferStream<FtpTls>, Trouble> {
         let mut mode = Mode::ExtendedPassive;
         let mut offset = self.intake.len();

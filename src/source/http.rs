@@ -24,7 +24,7 @@ use super::location::Location;
 use super::tls::{Steady, Trust};
 use super::trouble::Trouble;
 
-/// "At most 5, http and https only, never from https to http" (contract, section 9).
+/// "At most five, http and https only, never from https to http" (docs/behaviour.md).
 const MOST_REDIRECTS: usize = 5;
 
 /// Whatever `ureq` takes from the environment as it makes its defaults (a proxy) is thrown away here, once per process.
@@ -92,7 +92,7 @@ impl<'a> Download<'a> {
         Ok((answer, begun.is_some()))
     }
 
-    /// "Basic auth before being asked": one request less, and old servers that never ask are served too.
+    /// Basic, before it is asked for: one request less, and old servers that never ask are served too.
     fn authorization(&self) -> Option<Secret> {
         let (user, password) = self.location.login()?;
         let pair = Zeroizing::new(format!("{user}:{password}"));

@@ -58,7 +58,7 @@ struct Login {
 }
 
 impl Location {
-    /// Checks the URL and the login. "They win over a login in the URL" (contract, section 2): a `source_user` replaces the
+    /// Checks the URL and the login. "It wins over a login in the URL" (the header): a `source_user` replaces the
     /// URL's whole login, a `source_pwd` alone its password.
     ///
     /// A fault names the parameter; it never quotes the URL, in which a mistyped login may stand anywhere.
@@ -73,7 +73,7 @@ impl Location {
             Ok((parsed, _)) if faults.is_empty() => login(protocol, parsed, user, password).map_err(|f| faults.push(f)),
             _ => Err(()),
         };
-        // "All complaints about parameters come in one message" (contract, section 2).
+        // "All complaints about parameters come in one message" (the header).
         let (Ok((parsed, secure)), Ok(login)) = (checked, login) else {
             let key = faults.first().map_or(Key::ParameterBad, |fault| fault.key.clone());
             let messages: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
@@ -173,8 +173,8 @@ impl Location {
 
     /// Where an answer of this location sends the fetch, without any login that the answer brings.
     ///
-    /// "http and https only, never from https to http; the login goes to the same scheme, host and port only (and from http to
-    /// https of the same host)" (contract, section 9).
+    /// "Http and https only, never from https to http. The login goes to the same scheme, host and port only, and from http to
+    /// https of the same host" (docs/behaviour.md).
     pub(super) fn redirected(&self, from: &Url, target: &str) -> Result<(Url, bool), String> {
         let mut to = from.join(target).map_err(|_| "it redirects to what is no URL".to_string())?;
         match (from.scheme(), to.scheme()) {

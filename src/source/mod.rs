@@ -1,6 +1,6 @@
 //! Fetching: a file at a URL becomes a file in the spool, complete or not at all.
 //!
-//! "A broken connection never imports half a file" (contract, section 5.1): what [`Network::fetch`] delivers is whole by the
+//! A broken connection never imports half a file: what [`Network::fetch`] delivers is whole by the
 //! server's own word. It blocks, and calls its `watch` on the calling thread alone, since many hosts can't take a call on any
 //! other; the network is read on one helper thread, which has ended when `fetch` returns.
 
@@ -37,7 +37,7 @@ const TICK: Duration = Duration::from_millis(80);
 /// No timeout is longer: a clock that is added more to may overflow.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(366 * 86_400);
 
-/// The engine's options of the network (contract, section 1).
+/// The engine's options of the network (`cji_engine_open` in the header).
 #[derive(Clone, Debug)]
 pub struct NetworkOptions {
     /// `connect_timeout_s`: for the lookup, and again for the connection.

@@ -6,8 +6,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::fault::{Fault, Key, shown};
 
-/// "List of host names (as written in the URL), addresses or CIDR blocks that a fetch may reach […]; a link-local address only
-/// if listed" (contract, section 1).
+/// The hosts that a fetch may reach: names as written in the URL, addresses and CIDR blocks; a link-local address only if it
+/// is listed.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     /// `None`: every host, link-local addresses excepted.

@@ -29,7 +29,7 @@ pub struct CustomerChanges {
 }
 
 impl Store {
-    /// A page of a campaign's customers, as the contract's JSON.
+    /// A page of a campaign's customers, as the JSON of `cji_customer_list`.
     pub fn customers(&self, campaign: &Campaign, filter: &Filter, zone: &Zone) -> Result<Value, Fault> {
         let mut question = Question::of(campaign, filter, zone)?;
         self.read(|c| {

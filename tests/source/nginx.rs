@@ -104,7 +104,7 @@ fn a_file_comes_over_ipv6() {
 }
 
 #[test]
-fn redirects_are_followed_as_the_contract_says() {
+fn redirects_are_followed_as_it_is_documented() {
     let Some((nginx, _folder)) = start(b"phone1\n1\n") else { return };
     let http = |path: &str| format!("http://127.0.0.1:{}{path}", nginx.http);
     let https = |path: &str| format!("https://127.0.0.1:{}{path}", nginx.https);

@@ -54,7 +54,7 @@ pub(super) struct Head {
     pub length: Option<u64>,
     /// True where nothing but the end of the connection ends the body.
     pub ends_with_connection: bool,
-    /// What proves the file to be the same: "strong `ETag` or `Last-Modified`" (contract, section 1).
+    /// What proves the file to be the same: a strong `ETag` or `Last-Modified`.
     pub validator: Option<String>,
     pub encoding: Option<String>,
     pub charset: Option<String>,

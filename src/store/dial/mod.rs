@@ -65,7 +65,7 @@ impl Entry {
 }
 
 impl Store {
-    /// A page of a campaign's dial list, as the contract's JSON. An entry whose lease has run out is a waiting one.
+    /// A page of a campaign's dial list, as the JSON of `cji_dial_list`. An entry whose lease has run out is a waiting one.
     pub fn dial_list(&self, campaign: &Campaign, filter: &Filter, zone: &Zone, at: &Moment) -> Result<Value, Fault> {
         let question = Question::of(filter, campaign.main_table)?;
         let sql = question.sql(filter.limit);
