@@ -1,4 +1,5 @@
-//! Stores that earlier versions wrote. Each was made by `tests/data/stores/make.py` with the library of that version.
+//! Stores that earlier versions wrote: one of each release, and one of each version of the store that had no release. Each
+//! was made by `tests/data/stores/make.py` with the library of that version.
 
 mod common;
 
@@ -15,9 +16,16 @@ use tempfile::TempDir;
 
 const PASSWORD: [&str; 5] = ["team", "agent", "1001", "plaintext", "secret"];
 
-/// The store of this version, in a folder of its own.
-fn store(version: u32) -> (TempDir, PathBuf) {
-    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/stores/version-{version}.db.gz"));
+const VERSION_1: &str = "stores/version-1.db.gz";
+
+fn all() -> Vec<String> {
+    let releases = common::releases().into_iter().map(|release| format!("releases/{release}/store.db.gz"));
+    [VERSION_1.to_owned()].into_iter().chain(releases).collect()
+}
+
+/// The store that this file of tests/data holds, in a folder of its own.
+fn store(packed: &str) -> (TempDir, PathBuf) {
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(packed);
     let mut bytes = Vec::new();
     GzDecoder::new(File::open(packed).unwrap()).read_to_end(&mut bytes).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -52,54 +60,60 @@ fn rows(library: &Library, sql: &str) -> Value {
 }
 
 #[test]
-fn customers_of_version_1_are_found_by_key_and_by_phone() {
-    let (_folder, path) = store(1);
-    let library = open(&path);
-    for n in [0, 1, 599, 1199] {
-        let phone = format!("138{n:08}");
-        assert_eq!(listed(&library, "1", &json!({"phone1": phone})), [n + 1], "{phone}");
-        let told = record(&library, "1", &format!("phone1={phone}||memo=met again"), "");
-        assert_eq!(done(&told), format!("customer {} is a duplicate; updated", n + 1));
+fn customers_of_earlier_versions_are_found_by_key_and_by_phone() {
+    for packed in all() {
+        let (_folder, path) = store(&packed);
+        let library = open(&path);
+        for n in [0, 1, 599, 1199] {
+            let phone = format!("138{n:08}");
+            assert_eq!(listed(&library, "1", &json!({"phone1": phone})), [n + 1], "{phone}");
+            let told = record(&library, "1", &format!("phone1={phone}||memo=met again"), "");
+            assert_eq!(done(&told), format!("customer {} is a duplicate; updated", n + 1));
+        }
+        let wanted: Vec<i64> = (0..1200).filter(|n| n % 3 == 0 && n % 50 == 12).map(|n| n + 1).collect();
+        assert_eq!(listed(&library, "1", &json!({"phone2": "02100012"})), wanted);
+        assert!(done(&record(&library, "1", "phone1=13900000000", "")).contains("added"));
+        assert_eq!(listed(&library, "4", &json!({"city": "Bonn", "number": 7})).len(), 1);
+        assert!(done(&record(&library, "4", "city=Bonn||phone=1", "")).contains("updated"));
+        let taken = library.customer_set("4", "2", r#"{"fields":{"number":7}}"#);
+        failed_naming(&taken, &["another customer has this unique key"]);
     }
-    let wanted: Vec<i64> = (0..1200).filter(|n| n % 3 == 0 && n % 50 == 12).map(|n| n + 1).collect();
-    assert_eq!(listed(&library, "1", &json!({"phone2": "02100012"})), wanted);
-    assert!(done(&record(&library, "1", "phone1=13900000000", "")).contains("added"));
-    assert_eq!(listed(&library, "4", &json!({"city": "Bonn", "number": 7})).len(), 1);
-    assert!(done(&record(&library, "4", "city=Bonn||phone=1", "")).contains("updated"));
-    let taken = library.customer_set("4", "2", r#"{"fields":{"number":7}}"#);
-    failed_naming(&taken, &["another customer has this unique key"]);
 }
 
 #[test]
-fn a_customer_of_version_1_that_moves_leaves_its_old_list() {
-    let (_folder, path) = store(1);
-    let library = open(&path);
-    let entries = |campaign: &str| data(&library.campaign_get(campaign))["dial_list"].clone();
-    assert_eq!((entries("2"), entries("3")), (json!(1), json!(1)));
-    assert!(done(&record(&library, "3", "tel=1391", "tel")).contains("moved"));
-    assert_eq!((entries("2"), entries("3")), (json!(0), json!(1)));
+fn a_customer_of_earlier_versions_that_moves_leaves_its_old_list() {
+    for packed in all() {
+        let (_folder, path) = store(&packed);
+        let library = open(&path);
+        let entries = |campaign: &str| data(&library.campaign_get(campaign))["dial_list"].clone();
+        assert_eq!((entries("2"), entries("3")), (json!(1), json!(1)));
+        assert!(done(&record(&library, "3", "tel=1391", "tel")).contains("moved"));
+        assert_eq!((entries("2"), entries("3")), (json!(0), json!(1)));
+    }
 }
 
 #[test]
-fn jobs_logins_and_dial_lists_of_version_1_go_on() {
-    let (_folder, path) = store(1);
-    let library = open(&path);
-    let jobs = library.job_list("");
-    let states: Vec<&Value> = data(&jobs)["jobs"].as_array().unwrap().iter().map(|job| &job["state"]).collect();
-    assert_eq!(states, ["succeeded", "scheduled"]);
-    let counts = "SELECT state, count(*) FROM dial_list WHERE campaign = 1 GROUP BY state";
-    let states = rows(&library, counts);
-    assert_eq!(states.as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).sum::<i64>(), 1200);
-    let next = library.dial_next("1", 2, 60);
-    let phones: Vec<&Value> = data(&next)["entries"].as_array().unwrap().iter().map(|e| &e["phone"]).collect();
-    assert!(phones.iter().all(|phone| phone.as_str().unwrap().starts_with("138")) && phones.len() == 2);
-    done(&library.job_cancel("2"));
+fn jobs_logins_and_dial_lists_of_earlier_versions_go_on() {
+    for packed in all() {
+        let (_folder, path) = store(&packed);
+        let library = open(&path);
+        let jobs = library.job_list("");
+        let states: Vec<&Value> = data(&jobs)["jobs"].as_array().unwrap().iter().map(|job| &job["state"]).collect();
+        assert_eq!(states, ["succeeded", "scheduled"]);
+        let counts = "SELECT state, count(*) FROM dial_list WHERE campaign = 1 GROUP BY state";
+        let states = rows(&library, counts);
+        assert_eq!(states.as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).sum::<i64>(), 1200);
+        let next = library.dial_next("1", 2, 60);
+        let phones: Vec<&Value> = data(&next)["entries"].as_array().unwrap().iter().map(|e| &e["phone"]).collect();
+        assert!(phones.iter().all(|phone| phone.as_str().unwrap().starts_with("138")) && phones.len() == 2);
+        done(&library.job_cancel("2"));
+    }
 }
 
 /// An engine of version 1 would go on writing customers that no index of version 2 has.
 #[test]
 fn a_store_of_version_1_that_is_open_elsewhere_is_left_as_it_is() {
-    let (_folder, path) = store(1);
+    let (_folder, path) = store(VERSION_1);
     let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM job').fetchall()
 print('open', flush=True); sys.stdin.read()";
     let mut other = Command::new("python3")
@@ -119,7 +133,7 @@ print('open', flush=True); sys.stdin.read()";
 
 #[test]
 fn a_store_of_version_1_that_many_open_at_once_is_brought_up_to_date_once() {
-    let (_folder, path) = store(1);
+    let (_folder, path) = store(VERSION_1);
     let found = thread::scope(|scope| {
         let one = || listed(&open(&path), "1", &json!({"phone1": "13800000007"}));
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
@@ -129,19 +143,21 @@ fn a_store_of_version_1_that_many_open_at_once_is_brought_up_to_date_once() {
 }
 
 #[test]
-fn a_store_of_version_1_has_the_tables_of_a_new_one_afterwards() {
-    let columns = |library: &Library| {
-        let own = "name NOT LIKE 'customers_%' AND name NOT LIKE 'campaign_%' AND name NOT LIKE 'sqlite_%'";
-        let all =
-            rows(library, &format!("SELECT name FROM sqlite_schema WHERE type <> 'view' AND {own} ORDER BY name"));
-        all.as_array().unwrap().iter().map(|row| row[0].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    let (_folder, path) = store(1);
-    let old = open(&path);
-    assert_eq!(columns(&old), columns(&Library::in_memory()));
-    let left = rows(&old, "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'customers_%'");
-    assert_eq!(left, json!([["customers_2_package"]]));
-    drop(old);
-    // The second opening finds it done.
-    assert_eq!(listed(&open(&path), "1", &json!({"phone1": "13800000007"})), [8]);
+fn a_store_of_an_earlier_version_has_the_tables_of_a_new_one_afterwards() {
+    for packed in all() {
+        let (_folder, path) = store(&packed);
+        let columns = |library: &Library| {
+            let own = "name NOT LIKE 'customers_%' AND name NOT LIKE 'campaign_%' AND name NOT LIKE 'sqlite_%'";
+            let all =
+                rows(library, &format!("SELECT name FROM sqlite_schema WHERE type <> 'view' AND {own} ORDER BY name"));
+            all.as_array().unwrap().iter().map(|row| row[0].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let old = open(&path);
+        assert_eq!(columns(&old), columns(&Library::in_memory()));
+        let left = rows(&old, "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'customers_%'");
+        assert_eq!(left, json!([["customers_2_package"]]));
+        drop(old);
+        // The second opening finds it done.
+        assert_eq!(listed(&open(&path), "1", &json!({"phone1": "13800000007"})), [8]);
+    }
 }

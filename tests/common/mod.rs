@@ -11,6 +11,7 @@
 //! ```
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod abi;
 pub mod child;
 pub mod content;
 pub mod disk;
@@ -43,6 +44,16 @@ pub const DEFAULTS: &[(&str, &str)] = &[];
 /// The header that hosts include.
 pub fn header() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include/import_cji.h")
+}
+
+/// The versions that tests/data/releases keeps.
+pub fn releases() -> Vec<String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/releases");
+    let entries = std::fs::read_dir(folder).expect("tests/data/releases");
+    let mut versions: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    versions.sort();
+    versions
 }
 
 /// The shared library that cargo built with this test.
