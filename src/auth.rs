@@ -1,4 +1,8 @@
-//! Who may import: passwords kept as Argon2id of their MD5, compared in constant time, remembered per process.
+//! Who may import: passwords kept as Argon2id of their MD5, compared in constant time, remembered per process; guessing at
+//! them is slow.
+
+mod gate;
+mod guessing;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -11,7 +15,9 @@ use subtle::ConstantTimeEq;
 
 use crate::fault::{Fault, Key};
 use crate::request::{Login, UserType};
-use crate::store::Store;
+use crate::store::{Credential, Store};
+
+pub use guessing::Guessing;
 
 /// A verifier that no password fits, for logins that do not exist: they must take as long as the others.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$aW1wb3J0LWNqaS1ub2JvZHk$\
@@ -65,46 +71,74 @@ fn verifies(md5: &str, verifier: &str) -> bool {
     argon2id(md5, salt, &params, &mut hash).is_ok() && hash.ct_eq(wanted.as_bytes()).into()
 }
 
-/// Lets a login in: gives its team's id. Every refusal has the same words and takes the same time, whatever was wrong.
-pub fn admit(store: &Store, login: &Login) -> Result<i64, Fault> {
-    let found = store.credential(&login.orgidentity, login.usertype, &login.user)?;
-    let key = match (&found, login.usertype) {
-        (None, _) => Key::TeamUnknown,
-        (Some(_), UserType::Agent) => Key::AgentWrong,
-        (Some(_), UserType::Account) => Key::AccountWrong,
-    };
-    let (team, credential) = found.map_or((None, None), |(team, credential)| (Some(team), credential));
-    let enabled = credential.as_ref().is_some_and(|c| !c.disabled);
-    let verifier = credential.as_ref().map_or(NOBODY, |c| c.verifier.as_str());
-    // Asked in any case: a login that does not exist takes as long as one whose password is wrong.
-    let fits = fits(verifier, login.md5.as_str());
-    match team.filter(|_| fits && enabled) {
-        Some(team) => Ok(team),
-        None => Err(Fault::new(key, "orgidentity, user or password is wrong, or the user is disabled")),
+/// Lets a login in: gives its team's id. Every refusal takes the same time, whatever was wrong, and has the same words,
+/// also where there were too many before it.
+pub fn admit(store: &Store, guessing: &Guessing, login: &Login) -> Result<i64, Fault> {
+    let known = Known::of(store, login)?;
+    if let Some(team) = known.team.filter(|_| known.is_remembered(&login.md5)) {
+        return Ok(team);
+    }
+    let attempt = guessing.attempt(store, store.guess_bucket(login)).map_err(|wait| {
+        let seconds = wait.as_millis().div_ceil(1_000);
+        let message = format!("too many wrong passwords for this user; try again in {seconds} s");
+        Fault::new(known.refusal(login.usertype), message)
+    })?;
+    // Anew: while one waited, the user may have been disabled, or have got another password.
+    let known = Known::of(store, login)?;
+    let fits = verifies(&login.md5, &known.verifier);
+    attempt.end(fits);
+    match known.team {
+        Some(team) if fits => {
+            remember(&known.verifier, &login.md5);
+            Ok(team)
+        }
+        _ => {
+            let message = "orgidentity, user or password is wrong, or the user is disabled";
+            Err(Fault::new(known.refusal(login.usertype), message))
+        }
     }
 }
 
-/// True where the MD5 is the one behind the verifier.
-fn fits(verifier: &str, md5: &str) -> bool {
-    let digest = digest(verifier, md5);
-    // `try_`: a child forked while another thread held the lock finds it held for ever, and must not wait.
-    if let Ok(remembered) = REMEMBERED.try_read() {
-        let known = remembered.as_ref().and_then(|r| r.get(verifier));
-        if known.is_some_and(|known| known.ct_eq(&digest).into()) {
-            return true;
+/// What the store knows of who asks.
+struct Known {
+    team: Option<i64>,
+    /// `NOBODY` for who may not come in whatever the password is: that takes as long as a wrong one.
+    verifier: String,
+}
+
+impl Known {
+    fn of(store: &Store, login: &Login) -> Result<Self, Fault> {
+        let found = store.credential(&login.orgidentity, login.usertype, &login.user)?;
+        let (team, credential) = found.map_or((None, None), |(team, credential)| (Some(team), credential));
+        let enabled: Option<Credential> = credential.filter(|credential| !credential.disabled);
+        Ok(Self { team, verifier: enabled.map_or_else(|| NOBODY.to_owned(), |credential| credential.verifier) })
+    }
+
+    /// The vendor's key of a refusal.
+    fn refusal(&self, usertype: UserType) -> Key {
+        match (self.team, usertype) {
+            (None, _) => Key::TeamUnknown,
+            (Some(_), UserType::Agent) => Key::AgentWrong,
+            (Some(_), UserType::Account) => Key::AccountWrong,
         }
     }
-    if !verifies(md5, verifier) {
-        return false;
+
+    /// True where this process has verified this login before.
+    fn is_remembered(&self, md5: &str) -> bool {
+        // `try_`: a child forked while another thread held the lock finds it held for ever, and must not wait.
+        let Ok(remembered) = REMEMBERED.try_read() else { return false };
+        let known = remembered.as_ref().and_then(|logins| logins.get(&self.verifier));
+        known.is_some_and(|known| known.ct_eq(&digest(&self.verifier, md5)).into())
     }
-    if let Ok(mut remembered) = REMEMBERED.try_write() {
-        let remembered = remembered.get_or_insert_with(HashMap::new);
-        if remembered.len() >= MOST_REMEMBERED {
-            remembered.clear();
-        }
-        remembered.insert(verifier.to_owned(), digest);
+}
+
+fn remember(verifier: &str, md5: &str) {
+    let Ok(mut remembered) = REMEMBERED.try_write() else { return };
+    let remembered = remembered.get_or_insert_with(HashMap::new);
+    if remembered.len() >= MOST_REMEMBERED {
+        remembered.clear();
     }
-    true
+    remembered.insert(verifier.to_owned(), digest(verifier, md5));
 }
 
 fn digest(verifier: &str, md5: &str) -> [u8; 16] {
@@ -122,13 +156,13 @@ mod tests {
 
     #[test]
     fn a_password_fits_its_verifier_alone_and_is_then_remembered() {
-        let stored = verifier(&login("secret")).unwrap();
-        assert!(stored.starts_with("$argon2id$") && !stored.contains("secret"));
-        for _ in 0..2 {
-            assert!(fits(&stored, &login("secret").md5));
-            assert!(!fits(&stored, &login("Secret").md5));
-        }
-        assert!(!fits(NOBODY, &login("secret").md5));
+        let known = Known { team: Some(1), verifier: verifier(&login("secret")).unwrap() };
+        assert!(known.verifier.starts_with("$argon2id$") && !known.verifier.contains("secret"));
+        assert!(verifies(&login("secret").md5, &known.verifier) && !known.is_remembered(&login("secret").md5));
+        remember(&known.verifier, &login("secret").md5);
+        assert!(known.is_remembered(&login("secret").md5));
+        assert!(!verifies(&login("Secret").md5, &known.verifier) && !known.is_remembered(&login("Secret").md5));
+        assert!(!verifies(&login("secret").md5, NOBODY));
         assert!(PasswordHash::new(NOBODY).is_ok(), "it must cost what a real one costs");
     }
 }

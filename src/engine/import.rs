@@ -80,7 +80,7 @@ impl Engine {
 
     fn checked(&self, request: &Request) -> Result<Stand, Fault> {
         let shared = &self.shared;
-        let team = auth::admit(&shared.store, &request.login)?;
+        let team = auth::admit(&shared.store, &shared.guessing, &request.login)?;
         let campaign = shared.store.campaign(request.campaign)?.filter(|campaign| campaign.team == team);
         let campaign = campaign.ok_or_else(|| {
             Fault::new(Key::CampaignUnknown, format!("model_id {} is no campaign of this team", request.campaign))

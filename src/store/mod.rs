@@ -11,6 +11,7 @@ mod fair;
 mod filter;
 mod forks;
 mod group;
+mod guesses;
 mod image;
 mod index;
 mod jobs;
@@ -42,6 +43,7 @@ pub use chunk::{Applied, Chunk, Scouted};
 pub use customers::CustomerChanges;
 pub use dial::DialOutcome;
 pub use filter::{Filter, Scope};
+pub use guesses::Guesses;
 pub use jobs::{Job, JobState, NewJob, Progress, Reject};
 pub use runs::{Cancel, Lease, OpenJob};
 

@@ -48,8 +48,9 @@ const READABLE: [&str; 15] = [
 ];
 
 /// The store's tables that are nobody's business. SQLite's own begin with `sqlite_`.
-const HIDDEN: [&str; 8] = [
+const HIDDEN: [&str; 9] = [
     "login",
+    "login_guess",
     "store",
     "dial_waiting",
     "dial_lease",

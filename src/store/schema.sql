@@ -33,6 +33,14 @@ CREATE TABLE login (
     PRIMARY KEY (team, usertype, user)
 ) STRICT, WITHOUT ROWID;
 
+-- Wrong passwords, counted by user over all processes: a row for each bucket of users, whether they exist or not.
+CREATE TABLE login_guess (
+    bucket INTEGER PRIMARY KEY,                   -- of the user's fingerprint, 0 to 4095
+    failures REAL NOT NULL,                       -- how many, as they were at counted_at; half of them count a minute later
+    counted_at INTEGER NOT NULL,                  -- in milliseconds, on the clock of dial leases
+    free_at INTEGER NOT NULL                      -- no further password is looked at before, on the same clock
+) STRICT;
+
 CREATE TABLE field (
     customer_table INTEGER NOT NULL REFERENCES customer_table (id),
     position INTEGER NOT NULL,                    -- from 0

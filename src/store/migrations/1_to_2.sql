@@ -29,3 +29,10 @@ UPDATE dial_entry SET may_move = 1 WHERE campaign IN (
     SELECT c.id FROM campaign c JOIN package p ON p.id = c.package JOIN team t ON t.main_table = p.customer_table);
 DROP INDEX dial_entry_customer;
 CREATE INDEX dial_entry_customer ON dial_entry (campaign, customer) WHERE may_move;
+
+CREATE TABLE login_guess (
+    bucket INTEGER PRIMARY KEY,
+    failures REAL NOT NULL,
+    counted_at INTEGER NOT NULL,
+    free_at INTEGER NOT NULL
+) STRICT;
