@@ -24,6 +24,8 @@ const FIRST_MS: i64 = 50;
 const LONGEST_MS: i64 = 2_000;
 /// Nobody waits longer.
 const PATIENCE_MS: i64 = 5_000;
+/// Nobody is told to come back later than after this.
+const FULL_MS: i64 = PATIENCE_MS + LONGEST_MS;
 
 /// When an attempt is looked at: after this time, or, as an error, not at all; then one after that time would be.
 type Turn = Result<Duration, Duration>;
@@ -112,7 +114,7 @@ fn settled(guesses: Guesses) -> Guesses {
     let halvings = f64::from(u32::try_from(guesses.age_ms.max(0)).unwrap_or(u32::MAX)) / HALF_MS;
     let failures = guesses.failures.clamp(0.0, MOST) * 0.5_f64.powf(halvings);
     // A time that nobody was given is no time: a clock was lost.
-    let busy_ms = if guesses.busy_ms > PATIENCE_MS + LONGEST_MS { 0 } else { guesses.busy_ms.max(0) };
+    let busy_ms = if guesses.busy_ms > FULL_MS { 0 } else { guesses.busy_ms.max(0) };
     Guesses { failures: failures.max(0.0), age_ms: 0, busy_ms }
 }
 
@@ -134,7 +136,8 @@ fn delay_ms(failures: f64) -> i64 {
 /// Counts one more.
 fn add(guesses: &mut Guesses) {
     let now = settled(*guesses);
-    let busy_ms = now.busy_ms + delay_ms(now.failures);
+    // Those that are looked at when it becomes too many add to it whatever it is.
+    let busy_ms = (now.busy_ms + delay_ms(now.failures)).min(FULL_MS);
     *guesses = Guesses { failures: (now.failures + 1.0).min(MOST), age_ms: 0, busy_ms };
 }
 

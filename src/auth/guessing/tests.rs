@@ -54,6 +54,14 @@ fn those_who_would_wait_too_long_are_refused_and_not_counted() {
     assert_eq!(turn(&mut guesses), Ok(Duration::ZERO), "nobody is locked out");
 }
 
+/// Four in each process may pass before their first is counted.
+#[test]
+fn those_who_pass_while_it_becomes_too_many_fill_the_queue_and_do_not_empty_it() {
+    let mut guesses = Guesses::default();
+    (0..100).for_each(|_| add(&mut guesses));
+    assert_eq!(turn(&mut guesses), Err(Duration::from_secs(7)));
+}
+
 #[test]
 fn a_right_password_gives_its_turn_back() {
     let mut guesses = Guesses::default();
