@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
+use zeroize::Zeroize;
 
 use super::{COUNT, NAMES};
 use crate::fault::{Fault, Key, shown};
@@ -18,6 +19,20 @@ pub struct Query<'a> {
     pub callback: Option<Cow<'a, [u8]>>,
     /// A parameter that was given twice.
     twice: Option<String>,
+}
+
+/// Passwords may be among the texts.
+impl Drop for Query<'_> {
+    fn drop(&mut self) {
+        self.parameters.iter_mut().for_each(wipe);
+    }
+}
+
+/// What was decoded is wiped; the rest is the caller's.
+fn wipe(text: &mut Cow<'_, [u8]>) {
+    if let Cow::Owned(bytes) = text {
+        bytes.zeroize();
+    }
 }
 
 impl Query<'_> {
@@ -57,7 +72,7 @@ pub fn read(query: &[u8]) -> Query<'_> {
                 let slot = NAMES.iter().zip(read.parameters.iter_mut()).zip(seen.iter_mut());
                 match slot.into_iter().find(|((known, _), _)| known.as_bytes() == name) {
                     Some(((_, parameter), seen)) => {
-                        *parameter = value;
+                        wipe(&mut std::mem::replace(parameter, value));
                         std::mem::replace(seen, true)
                     }
                     None => false,
@@ -76,8 +91,15 @@ fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr2(b'+', b'%', text).is_none() {
         return Cow::Borrowed(text);
     }
-    let spaced: Vec<u8> = text.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
-    Cow::Owned(percent_decode(&spaced).collect())
+    // With all its room from the start: a text that grows leaves copies behind.
+    let mut decoded = Vec::with_capacity(text.len());
+    for (at, part) in text.split(|&byte| byte == b'+').enumerate() {
+        if at > 0 {
+            decoded.push(b' ');
+        }
+        decoded.extend(percent_decode(part));
+    }
+    Cow::Owned(decoded)
 }
 
 #[cfg(test)]
@@ -86,12 +108,13 @@ mod tests {
 
     #[test]
     fn a_query_is_taken_apart() {
-        let query = read(b"EVENT=Import&user=a%2Bb+c&_=17&context=name%3D%E5%BC%A0&callback=f");
+        let query = read(b"EVENT=Import&user=a%2Bb+c&orgidentity=+%+25%2&_=17&context=name%3D%E5%BC%A0&callback=f");
         assert_eq!(query.event.as_deref(), Some(b"Import" as &[u8]));
         assert_eq!(query.callback.as_deref(), Some(b"f" as &[u8]));
         assert_eq!(query.parameters[2].as_ref(), b"a+b c");
         assert_eq!(query.parameters[8].as_ref(), "name=张".as_bytes());
-        assert_eq!(query.parameters[0].as_ref(), b"");
+        assert_eq!(query.parameters[0].as_ref(), b" % 25%2");
+        assert_eq!(query.parameters[1].as_ref(), b"");
     }
 
     #[test]

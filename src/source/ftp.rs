@@ -11,7 +11,7 @@ use suppaftp::types::{FileType, Response};
 use suppaftp::{FtpError, FtpResult, ImplFtpStream, Mode, Status};
 use zeroize::Zeroizing;
 
-use self::control::{FtpTls, PASSWORD, Securing, Spelling, USER};
+use self::control::{FtpTls, Held, PASSWORD, Securing, Spelling, USER, Way};
 use super::Fetched;
 use super::attempts::Attempt;
 use super::connect::{Connection, Connections};
@@ -89,12 +89,14 @@ impl<'a> Download<'a> {
             tls.unwrap_or_else(|| trouble(error, doing, idle))
         };
         let domain = self.location.host().to_string();
+        let held = Held::default();
         let secure = |plain: Control, implicit| -> Result<Control, Trouble> {
             let securing = Securing {
                 sessions: self.trust.sessions(self.location.host())?,
                 idle,
                 trouble: Arc::clone(&tls_trouble),
                 implicit: Arc::new(Mutex::new(implicit)),
+                held: Arc::clone(&held),
             };
             plain.into_secure(securing, &domain).map_err(|error| told(&error, "TLS"))
         };
@@ -121,9 +123,14 @@ impl<'a> Download<'a> {
         };
         let mut control = control.passive_stream_builder(builder);
         let (user, password) = self.location.login().unwrap_or(("anonymous", "import-cji@"));
+        let way = match self.location.security() {
+            Security::Plain => Way::Plain(control.get_ref().try_clone().map_err(|error| Trouble::of_io(&error, idle))?),
+            Security::AuthTls | Security::Tls => Way::Tls(held),
+        };
         control.set_encoding(Spelling {
             user: Zeroizing::new(user.to_string()),
             password: Zeroizing::new(password.to_string()),
+            way,
         });
         control.login(USER, PASSWORD).map_err(|error| told(&error, "the login"))?;
         Ok(Session { control, data, tls_trouble, idle, _hold: hold })

@@ -70,19 +70,22 @@ impl Location {
             .map(|(name, _)| bad(format!("{name}: holds CR, LF or NUL")));
         let mut faults: Vec<Fault> = checked.as_ref().err().cloned().into_iter().chain(login_faults).collect();
         let login = match &checked {
-            Ok((parsed, _)) if faults.is_empty() => login(protocol, parsed, user, password).map_err(|f| faults.push(f)),
+            Ok(checked) if faults.is_empty() => {
+                login(protocol, checked.userinfo, user, password).map_err(|f| faults.push(f))
+            }
             _ => Err(()),
         };
         // "All complaints about parameters come in one message" (the header).
-        let (Ok((parsed, secure)), Ok(login)) = (checked, login) else {
+        let (Ok(checked), Ok(login)) = (checked, login) else {
             let key = faults.first().map_or(Key::ParameterBad, |fault| fault.key.clone());
             let messages: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
             return Err(Fault::new(key, messages.join("; ")));
         };
-        Self::of(protocol, url.trim(), &parsed, secure, login)
+        Self::of(protocol, url.trim(), checked, login)
     }
 
-    fn of(protocol: Protocol, written: &str, parsed: &Url, secure: bool, login: Option<Login>) -> Result<Self, Fault> {
+    fn of(protocol: Protocol, written: &str, checked: Checked<'_>, login: Option<Login>) -> Result<Self, Fault> {
+        let Checked { url: parsed, userinfo, secure } = checked;
         let host = match parsed.host() {
             Some(host) if host != Host::Domain("") => host.to_owned(),
             _ => return Err(context("names no host")),
@@ -93,10 +96,9 @@ impl Location {
             (true, Protocol::Ftp) if port != 990 => Security::AuthTls,
             (true, _) => Security::Tls,
         };
-        let mut url = parsed.clone();
+        let mut url = parsed;
         url.set_fragment(None);
-        let had_login = take_login(&mut url);
-        let shown = if had_login || authority(written).contains('@') {
+        let shown = if userinfo.is_some() {
             let mut text = url.to_string();
             if secure && protocol == Protocol::Ftp {
                 text.insert("ftp".len(), 's');
@@ -228,32 +230,40 @@ fn authority(written: &str) -> &str {
     rest.split(['/', '\\', '?', '#']).next().unwrap_or(rest)
 }
 
-fn take_login(url: &mut Url) -> bool {
-    let had = !url.username().is_empty() || url.password().is_some();
+fn take_login(url: &mut Url) {
     // Fails for URLs without host alone, which have no login.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    had
 }
 
-/// The parsed URL, and whether its scheme asks for TLS.
-fn check_url(protocol: Protocol, url: &str) -> Result<(Url, bool), Fault> {
+/// A URL that was parsed.
+struct Checked<'u> {
+    /// Without its login, of which no parser makes copies so.
+    url: Url,
+    /// What stands before the `@`, as it was written.
+    userinfo: Option<&'u str>,
+    /// The scheme asks for TLS.
+    secure: bool,
+}
+
+fn check_url(protocol: Protocol, url: &str) -> Result<Checked<'_>, Fault> {
     if url.trim().is_empty() {
         return Err(Fault::new(Key::ContextEmpty, "context: is empty, must be a URL"));
     }
     if url.contains(|c: char| c.is_ascii_control()) {
         return Err(context("holds a control character (such as CR, LF or NUL)"));
     }
-    let (parsed, secure) = parse_url(protocol, url.trim())?;
-    for part in [parsed.username(), parsed.password().unwrap_or(""), parsed.path(), parsed.query().unwrap_or("")] {
+    let checked = parse_url(protocol, url.trim())?;
+    let parsed = &checked.url;
+    for part in [checked.userinfo.unwrap_or(""), parsed.path(), parsed.query().unwrap_or("")] {
         if percent_decode_str(part).any(is_line_breaking) {
             return Err(context("holds an encoded CR, LF or NUL"));
         }
     }
-    Ok((parsed, secure))
+    Ok(checked)
 }
 
-fn parse_url(protocol: Protocol, written: &str) -> Result<(Url, bool), Fault> {
+fn parse_url(protocol: Protocol, written: &str) -> Result<Checked<'_>, Fault> {
     let (expected, plain, secure) = match protocol {
         Protocol::Http => ("an http:// or https:// URL", "http", "https"),
         Protocol::Ftp => ("an ftp:// or ftps:// URL", "ftp", "ftps"),
@@ -270,25 +280,31 @@ fn parse_url(protocol: Protocol, written: &str) -> Result<(Url, bool), Fault> {
     if rest.starts_with(['/', '\\']) {
         return Err(context("names no host"));
     }
+    let (userinfo, rest) = match authority(written).rsplit_once('@') {
+        Some((userinfo, _)) => (Some(userinfo), rest.get(userinfo.len() + 1..).unwrap_or_default()),
+        None => (None, rest),
+    };
+    if userinfo.is_some() && (rest.is_empty() || rest.starts_with(['/', '\\', '?', '#', ':'])) {
+        return Err(context("is not one: empty host"));
+    }
     let scheme = if protocol == Protocol::Ftp { plain } else { scheme };
-    let parsed = Url::parse(&format!("{scheme}://{rest}")).map_err(|error| context(&format!("is not one: {error}")))?;
-    Ok((parsed, is_secure))
+    let url = Url::parse(&format!("{scheme}://{rest}")).map_err(|error| context(&format!("is not one: {error}")))?;
+    Ok(Checked { url, userinfo, secure: is_secure })
 }
 
-fn login(protocol: Protocol, url: &Url, user: &str, password: &str) -> Result<Option<Login>, Fault> {
+fn login(protocol: Protocol, userinfo: Option<&str>, user: &str, password: &str) -> Result<Option<Login>, Fault> {
     let decoded = |text: &str| {
-        percent_decode_str(text)
-            .decode_utf8()
-            .map(|text| Zeroizing::new(text.into_owned()))
-            .map_err(|_| context("has a login that is not UTF-8"))
+        // With all its room from the start: a text that grows leaves copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+        bytes.extend(percent_decode_str(text));
+        let text = std::str::from_utf8(&bytes).map_err(|_| context("has a login that is not UTF-8"))?;
+        Ok(Zeroizing::new(text.to_owned()))
     };
+    let (in_url, password_in_url) = userinfo.map_or(("", ""), |text| text.split_once(':').unwrap_or((text, "")));
     let (user, password, named) = if user.is_empty() {
-        let in_url = decoded(url.username())?;
-        let password = if password.is_empty() {
-            decoded(url.password().unwrap_or(""))?
-        } else {
-            Zeroizing::new(password.to_string())
-        };
+        let in_url = decoded(in_url)?;
+        let password =
+            if password.is_empty() { decoded(password_in_url)? } else { Zeroizing::new(password.to_string()) };
         (in_url, password, "context")
     } else {
         (Zeroizing::new(user.to_string()), Zeroizing::new(password.to_string()), "source_user")

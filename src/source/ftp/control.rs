@@ -1,12 +1,14 @@
 //! What `suppaftp` needs from us: TLS on our sockets, and commands whose bytes it does not see.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::SendFlags;
 use suppaftp::{Encoding, FtpError, FtpResult, TlsConnector, TlsStream};
 use zeroize::Zeroizing;
 
@@ -22,6 +24,40 @@ pub(super) const PASSWORD: &str = "\u{E001}";
 pub(super) struct Spelling {
     pub user: Zeroizing<String>,
     pub password: Zeroizing<String>,
+    pub way: Way,
+}
+
+/// The password's way to the server: `suppaftp` would keep copies of it. It gets the end of that line alone.
+pub(super) enum Way {
+    /// The beginning is sent here, in one packet with the end.
+    Plain(TcpStream),
+    /// The beginning is put in by the stream that encrypts.
+    Tls(Held),
+}
+
+/// The beginning of a line whose end comes next.
+pub(super) type Held = Arc<Mutex<Option<Zeroizing<Vec<u8>>>>>;
+
+/// The end of a line, as it is held for.
+const LINE_END: &[u8] = b"\r\n";
+
+impl Way {
+    fn begin(&self, line: Zeroizing<Vec<u8>>) -> io::Result<()> {
+        match self {
+            Way::Tls(held) => *held.lock().unwrap_or_else(PoisonError::into_inner) = Some(line),
+            Way::Plain(socket) => {
+                let mut left = line.as_slice();
+                while !left.is_empty() {
+                    match rustix::net::send(socket, left, SendFlags::MORE | SendFlags::NOSIGNAL) {
+                        Ok(sent) => left = left.get(sent..).unwrap_or_default(),
+                        Err(Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Spelling {
@@ -43,12 +79,16 @@ impl Encoding for Spelling {
     }
 
     fn encode(&self, text: &str) -> io::Result<Vec<u8>> {
+        if let Some((command, rest)) = text.split_once(PASSWORD) {
+            let line = [command.as_bytes(), self.password.as_bytes()].concat();
+            self.way.begin(Zeroizing::new(line))?;
+            return Ok(rest.as_bytes().to_vec());
+        }
         let mut bytes = Vec::with_capacity(text.len());
         for part in text.chars() {
             match u8::try_from(part) {
                 Ok(byte) => bytes.push(byte),
                 Err(_) if USER.contains(part) => bytes.extend_from_slice(self.user.as_bytes()),
-                Err(_) if PASSWORD.contains(part) => bytes.extend_from_slice(self.password.as_bytes()),
                 Err(_) => return Err(io::ErrorKind::InvalidInput.into()),
             }
         }
@@ -65,6 +105,7 @@ pub(super) struct Securing {
     pub trouble: Arc<Mutex<Option<Trouble>>>,
     /// The control connection of implicit FTPS, which takes the place of the one that `suppaftp` thinks it has.
     pub implicit: Arc<Mutex<Option<TcpStream>>>,
+    pub held: Held,
 }
 
 impl TlsConnector for Securing {
@@ -81,27 +122,53 @@ impl TlsConnector for Securing {
         if is_implicit {
             read_greeting(&mut secured).map_err(FtpError::ConnectionError)?;
         }
-        Ok(FtpTls(secured))
+        Ok(FtpTls { socket: secured, held: Arc::clone(&self.held) })
     }
 }
 
 /// A TLS connection as `suppaftp` wants it.
 #[derive(Debug)]
-pub(super) struct FtpTls(TlsSocket);
+pub(super) struct FtpTls {
+    socket: TlsSocket,
+    held: Held,
+}
+
+impl Read for FtpTls {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for FtpTls {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match held {
+            Some(line) if bytes == LINE_END => {
+                self.socket.write_all(&Zeroizing::new([line.as_slice(), bytes].concat()))?;
+                Ok(bytes.len())
+            }
+            _ => self.socket.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
 
 impl TlsStream for FtpTls {
-    type InnerStream = TlsSocket;
+    type InnerStream = FtpTls;
 
     fn tcp_stream(self) -> FtpResult<TcpStream> {
-        self.0.socket().try_clone().map_err(FtpError::ConnectionError)
+        self.socket.socket().try_clone().map_err(FtpError::ConnectionError)
     }
 
     fn get_ref(&self) -> &TcpStream {
-        self.0.socket()
+        self.socket.socket()
     }
 
-    fn mut_ref(&mut self) -> &mut TlsSocket {
-        &mut self.0
+    fn mut_ref(&mut self) -> &mut FtpTls {
+        self
     }
 }
 
@@ -119,7 +186,7 @@ pub(super) fn rehearsed() -> io::Result<(TcpStream, UnixStream)> {
 /// buffer takes nothing away.
 fn read_greeting(secured: &mut TlsSocket) -> io::Result<()> {
     const LONGEST: usize = 64 * 1024;
-    let mut lines = BufReader::new(io::Read::take(secured, LONGEST as u64));
+    let mut lines = BufReader::new(Read::take(secured, LONGEST as u64));
     let mut line = Vec::new();
     loop {
         line.clear();

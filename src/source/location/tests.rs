@@ -40,6 +40,48 @@ fn a_login_is_taken_from_the_url_and_not_shown() {
     assert_eq!(ftp("ftp://a%40b:c%3Ad%20%C3%BC@h/x").login(), Some(("a@b", "c:d ü")));
 }
 
+/// The login is cut off before the URL is parsed: at the place where its parser sees it.
+#[test]
+fn a_url_is_cut_where_its_parser_cuts_it() {
+    for written in [
+        "http://joe:s3cret@h/",
+        "http://allowed.example@evil.example/",
+        "http://allowed.example:80@evil.example:81/@other",
+        "http://allowed.example\\@evil.example/",
+        "http://allowed.example/@evil.example/",
+        "http://allowed.example?@evil.example/",
+        "http://allowed.example#@evil.example/",
+        "http://a@b:c@d@evil.example/",
+        "http://a:b:c:@[::1]:8080/x",
+        "http://:b@h/",
+        "http://a%40b:%zz@h/",
+        "http://joe@h\\i@j/",
+    ] {
+        let parsed = url::Url::parse(written).expect(written);
+        let location = http_or_fault(written);
+        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let login = (decoded(parsed.username()), decoded(parsed.password().unwrap_or_default()));
+        match location {
+            Ok(location) => {
+                assert_eq!(location.host().to_string(), parsed.host_str().unwrap(), "{written}");
+                assert_eq!(location.port(), parsed.port_or_known_default().unwrap(), "{written}");
+                let found = location.login().map(|(user, word)| (user.to_owned(), word.to_owned()));
+                assert_eq!(found.unwrap_or_default(), login, "{written}");
+                assert!(!location.without_login().contains("s3cret"));
+            }
+            Err(fault) => assert!(login.0.is_empty() && !login.1.is_empty(), "{written}: {fault}"),
+        }
+    }
+    for written in ["http://joe:s3cret@", "http://joe@:80/", "http://joe@?x", "http://joe@#", "http://joe@\\h/"] {
+        assert!(url::Url::parse(written).is_err(), "{written}");
+        assert!(http_or_fault(written).expect_err(written).message.contains("is not one: empty host"));
+    }
+}
+
+fn http_or_fault(url: &str) -> Result<Location, crate::fault::Fault> {
+    Location::parse(Protocol::Http, url, "", "")
+}
+
 #[test]
 fn the_parameters_win_over_the_url() {
     let login = |url: &str, user: &str, password: &str| {
