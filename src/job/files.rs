@@ -6,9 +6,9 @@
 //! memory is `memory-<store>`: nobody takes up its jobs, so a file whose holder is gone is nobody's.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,6 +23,9 @@ use crate::store::{Job, Lease, OpenJob, Store};
 const FILE: &str = ".csv";
 const LOGIN: &str = ".login";
 const MEMORY: &str = "import-cji-memory-";
+
+/// No file of a login is longer.
+const LONGEST_LOGIN: u64 = 64 << 20;
 
 /// The logins of a store in memory, which end with their process: nobody would sweep a file of theirs.
 pub type Kept = Mutex<HashMap<i64, Zeroizing<String>>>;
@@ -55,9 +58,12 @@ impl<'s> Files<'s> {
         format!("{}{job}-{}{FILE}", self.prefix, lease.holder)
     }
 
-    /// Where a file of this name lies.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+    /// Where the whole file lies that a job has recorded. `None`: it is not the name of such a file, which is read and
+    /// removed: whoever gave the database may not choose that.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        let rest = name.strip_prefix(&self.prefix)?.strip_suffix(FILE)?;
+        let is_plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+        is_plain.then(|| self.folder.join(name))
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<i64, Zeroizing<String>>> {
@@ -72,7 +78,8 @@ impl<'s> Files<'s> {
     /// left from one that was given up, whose id this one got.
     pub fn keep_login(&self, job: i64, (user, password): (&str, &str)) -> Result<(), Fault> {
         let path = self.login_path(job);
-        let text = Zeroizing::new(format!("{user}\0{password}"));
+        // Put together at once: a text that grows leaves copies behind.
+        let text = Zeroizing::new([user, "\0", password].concat());
         if self.store.path().is_none() {
             self.kept().insert(job, text);
             return Ok(());
@@ -92,7 +99,7 @@ impl<'s> Files<'s> {
         let lost = || Fault::new(Key::FetchFailed, "the login of the file server is lost: make the import anew");
         let text = match self.kept().get(&job) {
             Some(text) => text.clone(),
-            None => fs::read_to_string(self.login_path(job)).map(Zeroizing::new).map_err(|_| lost())?,
+            None => read_own(&self.login_path(job)).map_err(|_| lost())?,
         };
         let (user, password) = text.split_once('\0').ok_or_else(lost)?;
         Ok((Zeroizing::new(user.to_owned()), Zeroizing::new(password.to_owned())))
@@ -109,8 +116,8 @@ impl<'s> Files<'s> {
     pub fn clear(&self, job: &Job, lease: Option<&Lease>) {
         self.forget_login(job.id);
         let of_run = lease.map(|lease| self.spool_name(job.id, lease));
-        for name in job.spool.iter().chain(&of_run) {
-            let _ = spool::remove(&self.path(name));
+        for path in job.spool.iter().chain(&of_run).filter_map(|name| self.path(name)) {
+            let _ = spool::remove(&path);
         }
     }
 
@@ -158,19 +165,39 @@ fn is_orphan(rest: &str) -> bool {
     run.is_some_and(|(job, holder)| decimal(job).is_some() && holder::is_gone(holder))
 }
 
-/// Overwrites a login and removes its file; one that is gone is forgotten already.
+/// Overwrites a login and removes its file; one that is gone is forgotten already. What else has its name is removed alone.
 fn forget(path: &Path) -> io::Result<()> {
-    let length = match fs::symlink_metadata(path) {
-        Ok(found) => found.len(),
+    let overwritten = match open_own(path, OpenOptions::new().write(true)) {
+        Ok(mut file) => {
+            let length = file.metadata()?.len();
+            io::copy(&mut io::repeat(0).take(length), &mut file).and_then(|_| file.sync_all())
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+        Err(_) => Ok(()),
     };
-    let zeros = vec![0; usize::try_from(length).unwrap_or(0)];
-    let overwritten = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path).and_then(|mut file| {
-        file.write_all(&zeros)?;
-        file.sync_all()
-    });
     overwritten.and(fs::remove_file(path))
+}
+
+fn read_own(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut file = open_own(path, OpenOptions::new().read(true))?;
+    let length = usize::try_from(file.metadata()?.len().min(LONGEST_LOGIN)).unwrap_or_default();
+    let mut bytes = Zeroizing::new(vec![0; length]);
+    file.read_exact(&mut bytes)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Opens a regular file of our own user that has this name alone. Where others may write into the folder, one of them may
+/// have put something else there: a link to a file that is not to be overwritten, a pipe that nobody ever reads.
+fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    let found = file.metadata()?;
+    let is_own = found.is_file() && found.nlink() == 1 && found.uid() == rustix::process::geteuid().as_raw();
+    if is_own {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, "something else has its name already"))
+    }
 }
 
 #[cfg(test)]

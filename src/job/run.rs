@@ -105,7 +105,8 @@ impl Run<'_, '_> {
     fn fetch(&mut self) -> Result<(), Halt> {
         let runner = self.runner;
         if let Some(name) = self.job.spool.take() {
-            let whole = runner.files.path(&name).metadata().is_ok_and(|found| found.len() == self.job.bytes_read);
+            let found = runner.files.path(&name).and_then(|path| path.metadata().ok());
+            let whole = found.is_some_and(|found| found.len() == self.job.bytes_read);
             if whole {
                 self.job.spool = Some(name);
                 return Ok(());

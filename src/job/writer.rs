@@ -23,9 +23,8 @@ const MOST_ROWS: usize = 20_000;
 impl Run<'_, '_> {
     /// Reads the spooled file on one thread and writes it on this one.
     pub(super) fn import(&mut self, campaign: &Campaign) -> Result<(), Halt> {
-        let name = self.job.spool.as_deref();
-        let name = name.ok_or_else(|| Fault::new(Key::Storage, "the spooled file has no name"))?;
-        let path = self.runner.files.path(name);
+        let path = self.job.spool.as_deref().and_then(|name| self.runner.files.path(name));
+        let path = path.ok_or_else(|| Fault::new(Key::Storage, "the spooled file has no name"))?;
         let rows_wanted = AtomicUsize::new(FIRST_ROWS);
         let (charset, intake) = (self.job.charset.clone(), self.job.intake.clone());
         let reading = Reading {

@@ -1,6 +1,6 @@
 //! Opening: whose file it is, what SQLite is told, and the way to today's schema.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -98,7 +98,7 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
     let mut turn = None;
     if let Some(folder) = place.path().and_then(Path::parent).filter(|_| (1..VERSION).contains(&version)) {
         drop(connection);
-        turn = File::open(folder).ok().filter(|folder| folder.lock().is_ok());
+        turn = first_come(folder);
         (connection, version) = known(place)?;
     }
     settle(&connection, durability, true)?;
@@ -106,9 +106,29 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
         upgrade(&mut connection, version)?;
     }
     drop(turn);
-    let name = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
+    let name: String = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
+    // Whoever gave the file does not choose which files of the spool folder are removed.
+    if name.len() != 16 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Fault::new(Key::Storage, "the database file is damaged: its store has no name"));
+    }
     let fingerprints = fingerprints(&connection)?;
     Ok((connection, Own { name, fingerprints }))
+}
+
+/// The turn at bringing the stores of a folder up to date. It is a courtesy: any local user who can read the folder can hold
+/// it, so after a while one goes on without it.
+fn first_come(folder: &Path) -> Option<File> {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const PAUSE: Duration = Duration::from_millis(20);
+    let (file, since) = (File::open(folder).ok()?, Instant::now());
+    while since.elapsed() < PATIENCE {
+        match file.try_lock() {
+            Ok(()) => return Some(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
 }
 
 /// A connection to a store of ours, or to a file that is to become one, and the store's version; 0: there is none yet.
@@ -195,6 +215,9 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
     connection.set_prepared_statement_cache_capacity(128);
     // Else SQLite, where it may go by what it knows of the values, plans a statement anew for each set of them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(storage)?;
+    // A file may come from anyone. The library has no triggers: those in a file are another's, and are not run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false).map_err(storage)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(storage)?;
     connection
         .execute_batch(&format!(
             "{journal}
