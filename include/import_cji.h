@@ -215,6 +215,10 @@ void cji_engine_close(cji_engine *engine);
  * rows of a file were rejected. Code 2: failed; the store is as it was, or, of a file, as the last
  * finished chunk left it. The message is for http and ftp, on success, the job id in decimal and
  * nothing else; for data what was done, such as "customer 5 added; on the dial list".
+ *
+ * After ten wrong passwords for a user, from whatever process, further attempts for it wait, at most
+ * for five seconds, or are refused: "too many wrong passwords for this user; try again in 6 s". A
+ * login that the process has let in before does not wait.
  */
 char *import_cji(cji_engine *engine,
                  const char *orgidentity,

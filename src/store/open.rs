@@ -98,7 +98,7 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
     let mut turn = None;
     if let Some(folder) = place.path().and_then(Path::parent).filter(|_| (1..VERSION).contains(&version)) {
         drop(connection);
-        turn = first_come(folder);
+        turn = first_come(folder, Duration::from_secs(60));
         (connection, version) = known(place)?;
     }
     settle(&connection, durability, true)?;
@@ -117,11 +117,10 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
 
 /// The turn at bringing the stores of a folder up to date. It is a courtesy: any local user who can read the folder can hold
 /// it, so after a while one goes on without it.
-fn first_come(folder: &Path) -> Option<File> {
-    const PATIENCE: Duration = Duration::from_secs(60);
+fn first_come(folder: &Path, patience: Duration) -> Option<File> {
     const PAUSE: Duration = Duration::from_millis(20);
     let (file, since) = (File::open(folder).ok()?, Instant::now());
-    while since.elapsed() < PATIENCE {
+    while since.elapsed() < patience {
         match file.try_lock() {
             Ok(()) => return Some(file),
             Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
@@ -284,4 +283,20 @@ fn create_private(path: &Path) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_the_turn_holds_nobody_up_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = first_come(folder.path(), Duration::from_secs(60)).expect("it is free");
+        let since = Instant::now();
+        assert!(first_come(folder.path(), Duration::from_millis(50)).is_none());
+        assert!(since.elapsed() < Duration::from_secs(30));
+        drop(held);
+        assert!(first_come(folder.path(), Duration::from_secs(60)).is_some());
+    }
 }

@@ -115,6 +115,23 @@ fn packed(bytes: &[u8], times: u64) -> Vec<u8> {
     packed.finish().expect("memory")
 }
 
+/// A spreadsheet would run them. "Each rejected row's fields as they were."
+#[test]
+fn formulas_are_kept_and_given_back_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rejects.csv");
+    let cells = "=cmd|' /C calc'!A0,+1,-2,@SUM(A1),\t=1";
+    let web = Web::csv(format!("phone1,name,city,email,memo,address\n1,{cells}\nnone,{cells}\n"));
+    let host = Host::new();
+    let job = done(&host.import(&[("source", "http"), ("context", web.url().as_str())])).to_owned();
+    let fields = &host.customers()[0]["fields"];
+    let kept = ["name", "city", "email", "memo", "address"].map(|name| fields[name].as_str().unwrap());
+    assert_eq!(kept.join(","), cells);
+    done(&host.job_rejects(&job, path.to_str().unwrap()));
+    let written = fs::read_to_string(path).unwrap();
+    assert!(written.lines().nth(1).unwrap().starts_with(&format!("none,{cells},3,")), "{written}");
+}
+
 fn resident_mib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -71,6 +71,18 @@ fn a_right_password_gives_its_turn_back() {
         assert_eq!(turn(&mut guesses), Ok(Duration::ZERO));
         take_back(&mut guesses);
     }
+    assert!(guesses.failures < 14.1, "{guesses:?}");
+
+    let (store, guessing) = (Store::open(":memory:", Durability::Full).unwrap(), Guessing::default());
+    let bucket = store.guess_bucket(&login("7"));
+    store.guesses_change(bucket, |guesses| guesses.failures = 12.0).unwrap();
+    for is_right in [true, false] {
+        let attempt = guessing.attempt(&store, bucket).unwrap();
+        assert!(store.guesses(bucket).unwrap().failures > 12.9, "those who wait are counted first");
+        attempt.end(is_right);
+        let failures = store.guesses(bucket).unwrap().failures;
+        assert_eq!(failures < 12.1, is_right, "{failures}");
+    }
 }
 
 #[test]
