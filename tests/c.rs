@@ -1,4 +1,4 @@
-//! Plain C99 programs against the committed header: shared and static, as C++17, and under valgrind.
+//! Plain C99 programs against the committed header: shared and static, as C++17, and under valgrind's three tools.
 
 mod common;
 
@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// What `rustc --print native-static-libs` names for Linux.
 const NATIVE_LIBRARIES: [&str; 7] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
@@ -116,6 +117,92 @@ fn valgrind_finds_no_error_in_a_forked_child() {
     valgrind("fork", &["--leak-check=no"], &[]);
 }
 
+/// A program that was linked with what tells helgrind and drd of Rust's locks. They need a library that was built without
+/// optimization: `locks.c` says why.
+fn concurrency() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let folder = made("races");
+        let build = "rustc --quiet --locked --offline --lib --crate-type rlib --message-format json";
+        let unoptimized = ["--config", "profile.dev.opt-level=0"];
+        let built = Command::new(env!("CARGO")).args(build.split(' ')).args(unoptimized).output().expect("cargo");
+        let messages = String::from_utf8(built.stdout).expect("UTF-8");
+        let artifact = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok();
+        let last =
+            messages.lines().filter_map(artifact).filter(|message| message["target"]["name"] == "import_cji").last();
+        let last = last.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&built.stderr)));
+        let files = last["filenames"].as_array().into_iter().flatten().filter_map(|file| file.as_str());
+        let library = files.filter(|file| file.ends_with(".rlib")).last().expect("a library");
+        let dependencies = common::shared_library();
+        let dependencies = dependencies.parent().expect("a folder");
+        let source = folder.join("exports.rs");
+        fs::write(&source, "pub use import_cji::ffi::*;").expect("a source");
+        run(Command::new("rustc")
+            .args([
+                "--edition=2024",
+                "--crate-type=cdylib",
+                "--crate-name=exports",
+                "-Clink-arg=-Wl,-soname,libexports.so",
+            ])
+            .arg("--out-dir")
+            .arg(&folder)
+            .arg("-L")
+            .arg(format!("dependency={}", dependencies.display()))
+            .arg("--extern")
+            .arg(format!("import_cji={library}"))
+            .arg(&source));
+        let program = folder.join("concurrency");
+        run(compiler("gcc", "-std=c99")
+            .args(["concurrency.c", "locks.c"].map(|source| c_sources().join(source)))
+            .args(["-lexports", "-L"])
+            .arg(&folder)
+            .arg(format!("-Wl,-rpath,{}", folder.display()))
+            .arg("-o")
+            .arg(&program));
+        program
+    })
+}
+
+/// Runs it under one of the tools that look for races.
+fn watched(tool: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("valgrind");
+    command.args(["-q", "--error-exitcode=9", "--fair-sched=yes", tool]);
+    command.arg(format!("--suppressions={}", c_sources().join("races.supp").display()));
+    command.arg(concurrency()).args(arguments);
+    command
+}
+
+#[track_caller]
+fn no_race(tool: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("calls.db");
+    run(&mut watched(tool, &[store.to_str().expect("UTF-8"), "6"]));
+}
+
+#[test]
+fn helgrind_finds_no_race() {
+    no_race("--tool=helgrind");
+}
+
+#[test]
+fn drd_finds_no_race() {
+    no_race("--tool=drd");
+}
+
+#[test]
+fn helgrind_finds_no_race_in_memory() {
+    run(&mut watched("--tool=helgrind", &[":memory:", "3"]));
+}
+
+#[test]
+fn a_race_in_what_callbacks_count_is_found() {
+    for tool in ["--tool=helgrind", "--tool=drd"] {
+        let output = watched(tool, &[":memory:", "3", "race"]).output().expect("valgrind");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(9) && told.contains("hear (concurrency.c"), "{tool}: {told}");
+    }
+}
+
 #[test]
 fn the_static_library_serves_too() {
     let program = made("static").join("end_to_end");
@@ -132,7 +219,7 @@ fn the_static_library_serves_too() {
 fn the_same_programs_are_cpp17() {
     let folder = made("cpp");
     let libraries = library_folder(&folder);
-    for source in ["end_to_end", "bad_arguments", "fork", "threads"] {
+    for source in ["end_to_end", "bad_arguments", "fork", "threads", "concurrency"] {
         let program = folder.join(source);
         run(compiler("g++", "-std=c++17")
             .args(["-x", "c++"])

@@ -3,11 +3,16 @@
 //! Whoever commits does that, once the log has grown long. For a file's import that is a tenth of its work, so its reading
 //! thread, which has time, does most of it ahead, while the other goes on writing; what is left at the end of the log, the
 //! writer does in a moment, between two transactions.
+//!
+//! A log can begin anew only at a moment when nobody reads from it. Where many read, such a moment may never come by
+//! itself: so a log that is very long makes who commits hold the other writers up until those who read now have ended.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use rusqlite::Connection;
+use rusqlite::wal::CheckpointMode;
 
 use super::{Store, open, storage};
 use crate::fault::Fault;
@@ -18,6 +23,21 @@ const LONG: i32 = 4_000;
 const LONG_WITH_HELP: i32 = 8_000;
 /// The pages for which it is worth while to work ahead.
 const WORTH: i32 = 1_000;
+/// The pages at which it waits for the readers: 64 MiB. A reader of many seconds is not waited for, so that it tries again
+/// each time that the log has grown by so many more.
+const VERY_LONG: i32 = 16_000;
+const AGAIN: i32 = 2_000;
+/// How often it looks, each millisecond at first, whether the readers have ended.
+const LOOKS: i32 = 250;
+
+thread_local! {
+    static WAITS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// True where this thread has waited long enough for the readers of the log; in any other wait it is false.
+pub fn gives_up(looks: i32) -> bool {
+    looks >= LOOKS && WAITS.get()
+}
 
 /// What is known of the log.
 #[derive(Debug, Default)]
@@ -26,6 +46,8 @@ pub struct Log {
     pages: AtomicI32,
     /// How many work ahead.
     helpers: AtomicU32,
+    /// The pages at which it was waited for the readers last, in vain.
+    waited: AtomicI32,
 }
 
 impl Log {
@@ -36,7 +58,12 @@ impl Log {
         let hook = move |wal: &mut rusqlite::hooks::Wal, pages| {
             watched.pages.store(pages, Ordering::Relaxed);
             let helped = watched.helpers.load(Ordering::Relaxed) > 0;
-            if pages >= if helped { LONG_WITH_HELP } else { LONG } {
+            if watched.is_too_long(pages) {
+                WAITS.set(true);
+                // It does not come off where a reader goes on for long.
+                let _ = wal.checkpoint_v2(CheckpointMode::RESTART);
+                WAITS.set(false);
+            } else if pages >= if helped { LONG_WITH_HELP } else { LONG } {
                 // As with SQLite's own, one that does not come off is for the next commit.
                 let _ = wal.checkpoint();
             }
@@ -44,6 +71,16 @@ impl Log {
         };
         connection.wal_hook(Some(hook)).map_err(storage)?;
         Ok(log)
+    }
+
+    /// True where the readers must be waited for now.
+    fn is_too_long(&self, pages: i32) -> bool {
+        let waited = self.waited.load(Ordering::Relaxed);
+        let too_long = pages >= VERY_LONG && (pages < waited || pages - waited >= AGAIN);
+        if too_long {
+            self.waited.store(pages, Ordering::Relaxed);
+        }
+        too_long
     }
 }
 
@@ -85,5 +122,55 @@ impl Ahead<'_> {
 impl Drop for Ahead<'_> {
     fn drop(&mut self) {
         self.store.log.helpers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::super::Durability;
+    use super::*;
+
+    #[test]
+    fn the_log_is_bounded_where_there_is_always_a_reader() {
+        const MOST: u64 = 100 << 20;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calls.db");
+        let store = Store::open(path.to_str().unwrap(), Durability::Normal).unwrap();
+        store.write(|t| t.execute_batch("CREATE TABLE filler (bytes BLOB)").map_err(storage)).unwrap();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let (first, second) = (channel(), channel());
+            for (begun, other) in [(first.0, second.1), (second.0, first.1)] {
+                let (store, over) = (&store, &over);
+                scope.spawn(move || {
+                    while !over.load(Ordering::Relaxed) {
+                        let read = |c: &Connection| {
+                            let seen: i64 =
+                                c.query_row("SELECT count(*) FROM team", [], |row| row.get(0)).map_err(storage)?;
+                            let _ = begun.send(());
+                            // None ends before the other has begun.
+                            let _ = other.recv_timeout(Duration::from_secs(5));
+                            thread::sleep(Duration::from_millis(5));
+                            Ok(seen)
+                        };
+                        store.read(read).unwrap();
+                    }
+                });
+            }
+            let sql = "INSERT INTO filler SELECT zeroblob(1 << 20)";
+            let longest = (0..300).map(|_| {
+                store.write(|t| t.execute(sql, []).map_err(storage)).unwrap();
+                fs::metadata(folder.path().join("calls.db-wal")).unwrap().len()
+            });
+            let longest = longest.max().unwrap();
+            over.store(true, Ordering::Relaxed);
+            assert!(longest < MOST, "{longest}");
+        });
     }
 }

@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::migrate::{VERSION, fingerprints, migrate};
-use super::{Durability, forks, storage};
+use super::{Durability, checkpoint, forks, storage};
 use crate::fault::{Fault, Key, shown};
 use crate::fingerprint::Fingerprints;
 
@@ -197,6 +197,9 @@ fn whose(connection: &Connection) -> rusqlite::Result<Owner> {
 fn patient(connection: &mut Connection) -> Result<(), Fault> {
     fn wait(tries: i32) -> bool {
         const QUICK: i32 = 200;
+        if checkpoint::gives_up(tries) {
+            return false;
+        }
         let pause_ms = if tries < QUICK { 1 } else { 5 };
         std::thread::sleep(Duration::from_millis(pause_ms));
         tries < QUICK + 12_000

@@ -255,6 +255,8 @@ fn leases(events: &[Event], wrong: &mut Vec<String>) {
         leased: Vec<(Span, u64)>,
         put_back: Vec<Span>,
         done: Vec<Span>,
+        late: Vec<Span>,
+        robbed: Vec<Span>,
     }
     let mut entries: HashMap<u64, Entry> = HashMap::new();
     let (mut leased, mut ended) = (0, 0);
@@ -264,15 +266,17 @@ fn leases(events: &[Event], wrong: &mut Vec<String>) {
                 leased += 1;
                 entries.entry(entry).or_default().leased.push((span, lease_s * 1_000_000));
             }
-            Event::Ended { entry, span, retry, .. } => {
+            Event::Robbed { entry, span } => entries.entry(entry).or_default().robbed.push(span),
+            Event::Ended { entry, span, retry, late, .. } => {
                 ended += 1;
                 let entry = entries.entry(entry).or_default();
+                entry.late.extend(late.then_some(span));
                 if retry { entry.put_back.push(span) } else { entry.done.push(span) }
             }
             _ => {}
         }
     }
-    let mut again = 0;
+    let (mut again, mut robbed) = (0, 0);
     for (id, entry) in &mut entries {
         entry.leased.sort_by_key(|(span, _)| span.to_us);
         let put_back = &entry.put_back;
@@ -286,10 +290,20 @@ fn leases(events: &[Event], wrong: &mut Vec<String>) {
                 wrong.push(format!("entry {id} was leased twice at a time: {pair:?}"));
             }
         }
+        for lost in &entry.robbed {
+            robbed += 1;
+            // By one whose lease had run out, or who was robbed so and did not hear of it.
+            if !entry.late.iter().any(|late| late.from_us < lost.to_us) {
+                wrong.push(format!("entry {id} was taken from who had leased it: {lost:?}"));
+            }
+        }
         let done = entry.done.first().map_or(u64::MAX, |span| span.to_us);
         if entry.done.len() > 1 || entry.leased.iter().any(|(span, _)| span.from_us > done) {
             wrong.push(format!("entry {id} was done, and came again: {:?} {:?}", entry.done, entry.leased));
         }
     }
-    report(&format!("{leased} leases of {} entries, {again} once more; {ended} were ended", entries.len()));
+    report(&format!(
+        "{leased} leases of {} entries, {again} once more; {ended} were ended, {robbed} of them by one whose own had run out",
+        entries.len()
+    ));
 }

@@ -45,8 +45,10 @@ pub enum Event {
     Cancelled { job: u64 },
     /// An entry was leased.
     Leased { entry: u64, span: Span, lease_s: u64 },
-    /// A lease was ended: the entry put back, or gone.
-    Ended { entry: u64, span: Span, retry: bool, in_mixed: bool },
+    /// A lease was ended: the entry put back, or gone. Late: it may have run out before, and so have been another's.
+    Ended { entry: u64, span: Span, retry: bool, late: bool, in_mixed: bool },
+    /// A lease that ran still was refused its end.
+    Robbed { entry: u64, span: Span },
     /// A documented failure, and how often it was heard.
     Refused { kind: String, why: String, count: u64 },
     /// So many calls of this kind took about so long.

@@ -26,9 +26,11 @@ pub fn turn(worker: &mut Worker) {
     }
 }
 
-/// New numbers begin here: it goes on with time, the same for all processes.
+/// New numbers begin here: it goes on with time, the same for all processes. In the second half there are hardly any, so
+/// that what grows on is a leak.
 pub fn frontier(worker: &Worker) -> u64 {
-    (now_us() - worker.soak.setting.start_us) / 5_000
+    let setting = &worker.soak.setting;
+    (now_us() - setting.start_us).min(setting.seconds * 500_000) / 5_000
 }
 
 /// A number that is new, or that others take at the same time, or an old one.
@@ -164,13 +166,15 @@ fn dial(worker: &mut Worker) {
         let from_us = now_us();
         let reply = worker.call("cji_dial_done", |host| host.dial_done(&campaign, entry.to_string(), &outcome));
         let done = Span { from_us, to_us: now_us() };
-        // A lease may have run out before: then, and only then.
-        let run_out = done.to_us + 20_000 > span.from_us + lease_s * 1_000_000;
-        let documented =
-            ["its lease has run out, so it may be another's by now", "it is not leased", "no such entry (any more)"];
-        let documented = if run_out { &documented[..] } else { &[] };
-        if worker.expect("cji_dial_done", &reply, documented).is_some() {
-            worker.ledger.note(&Event::Ended { entry, span: done, retry, in_mixed: campaign == mixed });
+        let late = done.to_us + 20_000 > span.from_us + lease_s * 1_000_000;
+        // One that ran out may be ended, too, when another has the entry by now: `cji_dial_done` can't tell who asks.
+        let gone =
+            ["no such entry (any more)", "it is not leased", "its lease has run out, so it may be another's by now"];
+        if worker.expect("cji_dial_done", &reply, if late { &gone } else { &gone[..2] }).is_some() {
+            let in_mixed = campaign == mixed;
+            worker.ledger.note(&Event::Ended { entry, span: done, retry, late, in_mixed });
+        } else if !late {
+            worker.ledger.note(&Event::Robbed { entry, span: Span { from_us: span.from_us, to_us: done.to_us } });
         }
     }
 }
