@@ -1,19 +1,12 @@
 //! Any bytes as a file: no panic, bounded rows, lines in order, every line of data in a row, and rejected rows that
 //! come back cell for cell.
 #![no_main]
-#![allow(dead_code)]
 
 use std::io::Write as _;
 
+use import_cji::file::rejects::RejectsFile;
+use import_cji::file::{Limits, Opening, Row, Table, Titles};
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../src/fault.rs"]
-mod fault;
-#[path = "../../src/file/mod.rs"]
-mod file;
-
-use file::rejects::RejectsFile;
-use file::{Limits, Opening, Row, Table, Titles};
 
 struct Fields;
 
@@ -76,7 +69,8 @@ fn account(text: &str, first: u64, delimiter: u8, found: &[Found]) {
         line.bytes().all(|b| matches!(b, b' ' | b'\t') && b != delimiter)
     };
     // Before the first row the delimiter is not known yet: a line of tabs is blank there.
-    let may_be_blank = |line: u64| lines.get(line as usize - 1).is_some_and(|line| line.trim_matches([' ', '\t']).is_empty());
+    let may_be_blank =
+        |line: u64| lines.get(line as usize - 1).is_some_and(|line| line.trim_matches([' ', '\t']).is_empty());
     let mut next = first;
     for (at, row) in found.iter().enumerate() {
         let skipped = if at == 0 { (next..row.line).all(may_be_blank) } else { (next..row.line).all(is_blank) };
