@@ -201,6 +201,9 @@ fn a_jsonp_callback_that_is_no_name_gets_the_bare_failure_and_nothing_is_written
     failed_naming(&parsed(refused), &["<script>"]);
     let twice = host.import_jsonp(format!("callback=a&callback=b&{query}"));
     assert!(twice.contains(r#"{"code":2,"#) && twice.contains("callback"), "either form may tell it: {twice}");
+    // Nor is one of them called where something else is given twice before them.
+    let both = host.import_jsonp(format!("{query}&user=1001&callback=a&callback=b"));
+    assert!(both.starts_with('{') && both.contains("'user', 'callback'"), "{both}");
     assert!(host.customers().is_empty());
 }
 

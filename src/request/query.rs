@@ -17,8 +17,8 @@ pub struct Query<'a> {
     pub event: Option<Cow<'a, [u8]>>,
     /// `callback`.
     pub callback: Option<Cow<'a, [u8]>>,
-    /// A parameter that was given twice.
-    twice: Option<String>,
+    /// The parameters that were given twice.
+    twice: Vec<String>,
 }
 
 /// Passwords may be among the texts.
@@ -38,25 +38,25 @@ fn wipe(text: &mut Cow<'_, [u8]>) {
 impl Query<'_> {
     /// Of two callbacks none can be called.
     pub fn refuse_twice_callback(&self) -> Result<(), Fault> {
-        match self.twice.as_deref() {
-            Some("callback") => self.refuse_twice(),
-            _ => Ok(()),
-        }
+        if self.twice.iter().any(|name| name == "callback") { self.refuse_twice() } else { Ok(()) }
     }
 
     /// "a parameter given twice, is a failure".
     pub fn refuse_twice(&self) -> Result<(), Fault> {
-        match &self.twice {
-            None => Ok(()),
-            Some(name) => Err(Fault::new(Key::ParameterBad, format!("the parameter {} is given twice", shown(name)))),
+        let names: Vec<String> = self.twice.iter().map(|name| shown(name)).collect();
+        let (noun, verb) = if names.len() == 1 { ("parameter", "is") } else { ("parameters", "are") };
+        if names.is_empty() {
+            return Ok(());
         }
+        let message = format!("the {noun} {} {verb} given twice", names.join(", "));
+        Err(Fault::new(Key::ParameterBad, message))
     }
 }
 
 /// Reads a query string; unknown parameters are ignored.
 pub fn read(query: &[u8]) -> Query<'_> {
     let parameters = [const { Cow::Borrowed(&[] as &[u8]) }; COUNT];
-    let mut read = Query { parameters, event: None, callback: None, twice: None };
+    let mut read = Query { parameters, event: None, callback: None, twice: Vec::new() };
     let mut seen = [false; COUNT];
     for pair in query.strip_prefix(b"?").unwrap_or(query).split(|&b| b == b'&') {
         let (name, value) = match memchr::memchr(b'=', pair) {
@@ -79,8 +79,8 @@ pub fn read(query: &[u8]) -> Query<'_> {
                 }
             }
         };
-        if twice {
-            read.twice.get_or_insert_with(|| String::from_utf8_lossy(&name).into_owned());
+        if twice && !read.twice.iter().any(|known| known.as_bytes() == name.as_ref()) {
+            read.twice.push(String::from_utf8_lossy(&name).into_owned());
         }
     }
     read
@@ -123,5 +123,17 @@ mod tests {
             assert!(read(query.as_bytes()).refuse_twice().unwrap_err().message.contains("twice"), "{query}");
         }
         assert!(read(b"_=1&_=2&x=1&x=1").refuse_twice().is_ok());
+    }
+
+    #[test]
+    fn all_parameters_given_twice_are_named_once() {
+        let fault = read(b"user=a&user=b&user=c&callback=f&callback=g").refuse_twice().unwrap_err();
+        assert_eq!(fault.message, "the parameters 'user', 'callback' are given twice");
+    }
+
+    #[test]
+    fn of_two_callbacks_none_is_called_whatever_else_is_given_twice() {
+        assert!(read(b"user=a&user=b&callback=f&callback=g").refuse_twice_callback().is_err());
+        assert!(read(b"user=a&user=b&callback=f").refuse_twice_callback().is_ok());
     }
 }
