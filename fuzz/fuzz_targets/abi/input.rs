@@ -6,6 +6,8 @@ use std::ptr;
 use import_cji_fuzz::before_nul;
 use import_cji_fuzz::common::c_text;
 
+use super::usual::FILES;
+
 /// Bytes that are used up from the front; where none are left, they are zeros.
 pub struct Input<'a>(&'a [u8]);
 
@@ -25,16 +27,6 @@ impl Text {
         self.0.as_ref().and_then(|text| text.to_str().ok()).unwrap_or_default()
     }
 }
-
-/// Files that the server may have.
-const FILES: [&[u8]; 6] = [
-    b"phone1,name\n13800001111,Joe\n13800002222,Ann\n13800001111,Joe again\n",
-    b"name;phone1;prio;when\r\nJoe;1;7;2026-01-01\r\nAnn;x;y;z\r\n;;;\r\n\"open;2;\r\n",
-    b"name,n\nJoe,1\nAnn,9223372036854775808\nBob,\nEve,-3\n",
-    b"PK\x03\x04",
-    b"<html>",
-    b"a,b,c,d,e,f,g,h\n1,2,3,4,5,6,7,8\n9,10\n",
-];
 
 impl<'a> Input<'a> {
     pub fn of(bytes: &'a [u8]) -> Self {

@@ -5,6 +5,7 @@
 mod calls;
 mod input;
 mod store;
+mod usual;
 
 use import_cji_fuzz::common::web::{Web, respond};
 use libfuzzer_sys::fuzz_target;
