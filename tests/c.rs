@@ -128,11 +128,10 @@ fn concurrency() -> &'static Path {
         let built = Command::new(env!("CARGO")).args(build.split(' ')).args(unoptimized).output().expect("cargo");
         let messages = String::from_utf8(built.stdout).expect("UTF-8");
         let artifact = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok();
-        let last =
-            messages.lines().filter_map(artifact).filter(|message| message["target"]["name"] == "import_cji").last();
+        let last = messages.lines().filter_map(artifact).rfind(|message| message["target"]["name"] == "import_cji");
         let last = last.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&built.stderr)));
-        let files = last["filenames"].as_array().into_iter().flatten().filter_map(|file| file.as_str());
-        let library = files.filter(|file| file.ends_with(".rlib")).last().expect("a library");
+        let mut files = last["filenames"].as_array().into_iter().flatten().filter_map(|file| file.as_str());
+        let library = files.rfind(|file| file.ends_with(".rlib")).expect("a library");
         let dependencies = common::shared_library();
         let dependencies = dependencies.parent().expect("a folder");
         let source = folder.join("exports.rs");
