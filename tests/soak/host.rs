@@ -68,6 +68,7 @@ pub fn run(setting: &Setting) {
         soak.over.store(true, Ordering::Relaxed);
         slots.iter().for_each(watch::leave);
     });
+    soak.note(&watch::closed());
     soak.told.lock().unwrap_or_else(PoisonError::into_inner).close();
 }
 

@@ -53,6 +53,8 @@ pub enum Event {
     Refused { kind: String, why: String, count: u64 },
     /// So many calls of this kind took about so long.
     Took { kind: String, us: u64, count: u64 },
+    /// What was resident when all engines were closed, and what is free had gone back to the system.
+    Closed { rss: u64 },
     /// What the process used at a moment.
     Sample { process: u64, at_us: u64, rss: u64, fds: u64, wal: u64 },
 }

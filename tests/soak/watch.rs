@@ -89,15 +89,26 @@ pub fn leave(slot: &Slot) {
     slot.since_us.store(u64::MAX, Ordering::Relaxed);
 }
 
-fn sample(setting: &Setting) -> Event {
+/// Bytes of this process in memory.
+fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let rss =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    line.and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() << 10
+}
+
+/// What is left when all engines are closed.
+pub fn closed() -> Event {
+    // SAFETY: it may be called at any time.
+    unsafe { libc::malloc_trim(0) };
+    Event::Closed { rss: resident() }
+}
+
+fn sample(setting: &Setting) -> Event {
     let wal = format!("{}-wal", setting.path.display());
     Event::Sample {
         process: setting.process,
         at_us: now_us(),
-        rss: rss.unwrap_or_default() << 10,
+        rss: resident(),
         fds: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) as u64,
         wal: File::open(wal).and_then(|file| file.metadata()).map_or(0, |found| found.len()),
     }
