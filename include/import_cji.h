@@ -562,7 +562,7 @@ char *cji_dial_list(cji_engine *engine, const char *campaign_id, const char *fil
  * `campaign_id`: decimal. `limit`: at most so many entries, 1 to 10000. `lease_seconds`, above 0: a
  * lease that runs out before `cji_dial_done` gives the entry back. It runs on when the process ends
  * or the machine restarts, and no clock that is set moves its end. Make it longer than the longest
- * call: whose lease ran out can't end it any more, and the entry may be another's.
+ * call: an entry whose lease ran out may be another's, and `cji_dial_done` can't tell who asks.
  *
  * Returns a reply whose "data" is {"entries": [...]}, as in `cji_dial_list`.
  */

@@ -112,6 +112,11 @@ fn valgrind_finds_no_error_and_no_leak_with_threads() {
 }
 
 #[test]
+fn valgrind_finds_no_error_and_no_leak_with_everything_at_once() {
+    valgrind("concurrency", LEAKS, &[":memory:", "3"]);
+}
+
+#[test]
 fn valgrind_finds_no_error_in_a_forked_child() {
     // The child leaves behind what the threads of its parent held: leaks there mean nothing.
     valgrind("fork", &["--leak-check=no"], &[]);
