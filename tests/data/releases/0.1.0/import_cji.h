@@ -215,6 +215,10 @@ void cji_engine_close(cji_engine *engine);
  * rows of a file were rejected. Code 2: failed; the store is as it was, or, of a file, as the last
  * finished chunk left it. The message is for http and ftp, on success, the job id in decimal and
  * nothing else; for data what was done, such as "customer 5 added; on the dial list".
+ *
+ * After ten wrong passwords for a user, from whatever process, further attempts for it wait, at most
+ * for five seconds, or are refused: "too many wrong passwords for this user; try again in 6 s". A
+ * login that the process has let in before does not wait.
  */
 char *import_cji(cji_engine *engine,
                  const char *orgidentity,
@@ -558,7 +562,7 @@ char *cji_dial_list(cji_engine *engine, const char *campaign_id, const char *fil
  * `campaign_id`: decimal. `limit`: at most so many entries, 1 to 10000. `lease_seconds`, above 0: a
  * lease that runs out before `cji_dial_done` gives the entry back. It runs on when the process ends
  * or the machine restarts, and no clock that is set moves its end. Make it longer than the longest
- * call: whose lease ran out can't end it any more, and the entry may be another's.
+ * call: an entry whose lease ran out may be another's, and `cji_dial_done` can't tell who asks.
  *
  * Returns a reply whose "data" is {"entries": [...]}, as in `cji_dial_list`.
  */
