@@ -87,7 +87,8 @@ impl<'s> Files<'s> {
         let written = forget(&path).and_then(|()| {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
             file.write_all(text.as_bytes())?;
-            file.sync_all()
+            file.sync_all()?;
+            spool::sync_name(&path)
         });
         written.map_err(|error| {
             Fault::new(Key::JobNotMade, format!("the login of the file server can't be kept: {error}"))
@@ -99,7 +100,12 @@ impl<'s> Files<'s> {
         let lost = || Fault::new(Key::FetchFailed, "the login of the file server is lost: make the import anew");
         let text = match self.kept().get(&job) {
             Some(text) => text.clone(),
-            None => read_own(&self.login_path(job)).map_err(|_| lost())?,
+            None => read_own(&self.login_path(job)).map_err(|error| match Key::of_disk(&error) {
+                Key::StorageForNow => {
+                    Fault::new(Key::StorageForNow, format!("the login of the file server can't be read: {error}"))
+                }
+                _ => lost(),
+            })?,
         };
         let (user, password) = text.split_once('\0').ok_or_else(lost)?;
         Ok((Zeroizing::new(user.to_owned()), Zeroizing::new(password.to_owned())))

@@ -1,5 +1,6 @@
 //! Running a job: its file is fetched, read, and written in chunks; it can be watched, cancelled and taken up again.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -105,8 +106,15 @@ impl Run<'_, '_> {
     fn fetch(&mut self) -> Result<(), Halt> {
         let runner = self.runner;
         if let Some(name) = self.job.spool.take() {
-            let found = runner.files.path(&name).and_then(|path| path.metadata().ok());
-            let whole = found.is_some_and(|found| found.len() == self.job.bytes_read);
+            let whole = match runner.files.path(&name).map(|path| path.metadata()) {
+                None => false,
+                Some(Ok(found)) => found.len() == self.job.bytes_read,
+                Some(Err(error)) if error.kind() == ErrorKind::NotFound => false,
+                Some(Err(error)) => {
+                    let message = format!("the spooled file can't be looked at: {error}");
+                    return Err(Fault::new(Key::of_disk(&error), message).into());
+                }
+            };
             if whole {
                 self.job.spool = Some(name);
                 return Ok(());

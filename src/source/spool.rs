@@ -92,14 +92,18 @@ impl Spool {
 
     /// Returns when its bytes, and its name, survive a power cut.
     pub fn sync(&self) -> Result<(), Fault> {
-        let of_name = || match self.path.parent() {
-            Some(dir) => File::open(dir)?.sync_all(),
-            None => Ok(()),
-        };
         self.file
             .sync_all()
-            .and_then(|()| of_name())
+            .and_then(|()| sync_name(&self.path))
             .map_err(|error| Fault::new(Key::of_disk(&error), format!("the spool file can't be saved: {error}")))
+    }
+}
+
+/// Returns when the name of a new file survives a power cut.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(dir) => File::open(dir)?.sync_all(),
+        None => Ok(()),
     }
 }
 

@@ -157,9 +157,29 @@ impl Store {
         self.timed_write(write).map(|(result, _)| result)
     }
 
-    /// The same; tells too how long the write lock was held.
-    fn timed_write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<(T, Duration), Fault> {
+    /// The same; it survives a power cut, whatever `durability` says. For what makes files needless that can't be had again.
+    fn write_for_good<T>(&self, write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut connection = self.writer.lock();
+        if self.durability == Durability::Full {
+            return self.transact(&mut connection, write).map(|(result, _)| result);
+        }
+        execute(&connection, "PRAGMA synchronous = FULL")?;
+        let result = self.transact(&mut connection, write);
+        // Where it fails, later commits are slower than they need be.
+        let _ = execute(&connection, "PRAGMA synchronous = NORMAL");
+        result.map(|(result, _)| result)
+    }
+
+    /// The same as `write`; tells too how long the write lock was held.
+    fn timed_write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<(T, Duration), Fault> {
+        self.transact(&mut self.writer.lock(), write)
+    }
+
+    fn transact<T>(
+        &self,
+        connection: &mut Connection,
+        write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<(T, Duration), Fault> {
         let turn = self.turn.take();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(storage)?;
         drop(turn);
@@ -198,7 +218,9 @@ fn storage(error: rusqlite::Error) -> Fault {
         Some(Code::CannotOpen) => (Key::StorageForNow, ": the database file or its folder can't be opened"),
         Some(Code::SystemIoFailure) => (Key::StorageForNow, ": the disk failed"),
         Some(Code::OutOfMemory) => (Key::StorageForNow, ""),
-        Some(Code::DatabaseCorrupt | Code::NotADatabase) => (Key::Storage, ": the database file is damaged or is none"),
+        // SQLite says so too where the disk can't read for a moment.
+        Some(Code::DatabaseCorrupt) => (Key::StorageForNow, ": the disk failed, or the database file is damaged"),
+        Some(Code::NotADatabase) => (Key::Storage, ": the database file is damaged or is none"),
         _ => (Key::Storage, ""),
     };
     Fault::new(key, format!("the store failed: {error}{hint}"))

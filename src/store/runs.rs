@@ -158,7 +158,7 @@ impl Store {
         })
     }
 
-    /// Ends a job with this state and message. False where another took it.
+    /// Ends a job with this state and message, for good: its files go next. False where another took it.
     pub fn job_end(
         &self,
         job: &Job,
@@ -167,7 +167,7 @@ impl Store {
         message: &str,
         now: Seconds,
     ) -> Result<bool, Fault> {
-        self.write(|t| {
+        self.write_for_good(|t| {
             let sql = format!(
                 "UPDATE job SET state = ?3, message = ?4, warnings = ?5, finished_at = ?6, bytes_read = ?7,
                         bytes_total = ?8, has_login = 0, spool = NULL, lease_holder = '' WHERE {HELD}"
@@ -193,13 +193,14 @@ impl Store {
     }
 
     /// Cancels a job that no one runs, or asks whoever runs it. `warning` is added to the former's, if it has this callback.
+    /// It is for good, as the job's files go next.
     pub fn job_cancel(
         &self,
         id: i64,
         now: Seconds,
         warn: impl Fn(&Job) -> Option<String>,
     ) -> Result<Option<Cancel>, Fault> {
-        self.write(|t| {
+        self.write_for_good(|t| {
             let Some(mut found) = job(t, id)? else { return Ok(None) };
             if found.state.is_end() {
                 return Ok(Some(Cancel::Ended(found.state)));
