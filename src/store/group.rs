@@ -246,6 +246,8 @@ fn run(c: &Connection, group: &mut [Box<dyn Task>]) -> Result<usize, Fault> {
     if let [task] = group {
         return match task.run(c) {
             Err(_) if !c.is_autocommit() => execute(c, "ROLLBACK").map(|()| 1),
+            // It did not hear that SQLite has undone the transaction.
+            Ok(()) if c.is_autocommit() => Err(not_written()),
             _ => Ok(1),
         };
     }

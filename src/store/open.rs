@@ -106,6 +106,7 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
         upgrade(&mut connection, version)?;
     }
     drop(turn);
+    is_for_writing(&mut connection, place)?;
     let name: String = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
     // Whoever gave the file does not choose which files of the spool folder are removed.
     if name.len() != 16 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -232,6 +233,27 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
              PRAGMA trusted_schema = OFF;"
         ))
         .map_err(storage)
+}
+
+/// Where a file can't be opened for writing, be it only for a moment, SQLite opens it for reading, and leaves it at that.
+/// That is right for a disk that is read-only; else nothing could be written as long as the store is open.
+fn is_for_writing(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
+    use rustix::fs::{Access, access};
+    // SQLite has followed the links of the path.
+    let Some(path) = place.path().and(connection.path()).map(PathBuf::from) else { return Ok(()) };
+    // Who writes now is not waited for: to meet a lock is as good as to get it.
+    connection.busy_handler(None::<fn(i32) -> bool>).map_err(storage)?;
+    let begun = connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
+    patient(connection)?;
+    // Of a database file that it opened for reading SQLite says nothing then, of the log's files it does.
+    let is_refused = connection.is_readonly(rusqlite::MAIN_DB).map_err(storage)?
+        || begun.is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly));
+    let files = ["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", path.display())));
+    let mut there = files.iter().filter(|file| file.exists()).map(PathBuf::as_path).chain(path.parent());
+    if is_refused && there.all(|file| access(file, Access::WRITE_OK).is_ok()) {
+        return Err(Fault::new(Key::StorageForNow, "can't be opened for writing at the moment: try again"));
+    }
+    Ok(())
 }
 
 /// Leads the schema to today's version. Where two processes do so with the same file, the second finds it done.
