@@ -5,6 +5,7 @@ use serde_json::Error;
 use serde_json::error::Category;
 
 use crate::fault::{Fault, Key, shown};
+use crate::memory;
 
 /// Reads a JSON object. A fault names `what` it is and the key that is wrong.
 pub fn object<'t, T: Deserialize<'t>>(what: &str, text: &'t str) -> Result<T, Fault> {
@@ -13,6 +14,7 @@ pub fn object<'t, T: Deserialize<'t>>(what: &str, text: &'t str) -> Result<T, Fa
     if !text.trim_start().starts_with('{') {
         return Err(bad("a JSON object is needed".to_owned()));
     }
+    memory::ask_for_json(what, text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

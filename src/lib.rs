@@ -74,6 +74,7 @@ pub mod intake;
 pub mod job;
 mod json;
 pub mod mapping;
+mod memory;
 pub mod merge;
 pub mod options;
 pub mod record;

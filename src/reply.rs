@@ -1,8 +1,10 @@
 //! The forms of an answer: JSON, the vendor's `|Retuen|` text, JSONP.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::fault::{Fault, Key};
+use crate::memory::{self, Page};
 
 /// What every function answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,13 +40,19 @@ impl Reply {
 
     /// `{"code":1,"message":"…"}`, with `"data"` where something was read.
     pub fn to_json(&self) -> String {
-        let mut object = serde_json::Map::new();
-        object.insert("code".to_owned(), self.code().into());
-        object.insert("message".to_owned(), self.message.as_str().into());
-        if let Some(data) = &self.data {
-            object.insert("data".to_owned(), data.clone());
+        #[derive(Serialize)]
+        struct Answer<'r> {
+            code: u8,
+            message: &'r str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            data: Option<&'r Value>,
         }
-        Value::Object(object).to_string()
+        let (mut page, data) = (Page::default(), self.data.as_ref());
+        let written = serde_json::to_writer(&mut page, &Answer { code: self.code(), message: &self.message, data });
+        match written.ok().and_then(|()| String::from_utf8(page.0).ok()) {
+            Some(json) => json,
+            None => format!(r#"{{"code":2,"message":"{}"}}"#, memory::none("the answer").message),
+        }
     }
 
     /// `|Retuen|1|Retuen|message`, spelled as the vendor's clients split it.

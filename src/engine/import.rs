@@ -9,6 +9,7 @@ use crate::fault::{Fault, Key, shown};
 use crate::field::fold;
 use crate::intake::take;
 use crate::mapping::{Mapping, phone_field, pieces};
+use crate::memory;
 use crate::merge::{Change, Decision, Outcome, group};
 use crate::reply::{Reply, is_jsonp_callback};
 use crate::request::query::{Query, read};
@@ -28,6 +29,9 @@ impl Engine {
     /// `import_cji`: the 22 parameters in their order, as bytes that may not be UTF-8.
     pub fn import(&self, parameters: &[&[u8]; PARAMETERS]) -> Reply {
         let shared = &self.shared;
+        if let Err(fault) = memory::ask_for_text("the parameters", parameters.iter().map(|text| text.len()).sum()) {
+            return shared.told(fault);
+        }
         let request = match parse(parameters, &shared.options.zone, now()) {
             Ok(request) => request,
             Err(fault) => return shared.told(fault),
@@ -48,12 +52,18 @@ impl Engine {
 
     /// `import_event`: the ready `|Retuen|` text.
     pub fn import_event(&self, query: &[u8]) -> String {
+        if let Err(fault) = memory::ask_for_text("the query string", query.len()) {
+            return self.shared.told(fault).to_ws();
+        }
         let query = read(query);
         event(&query).map_or_else(|fault| self.shared.told(fault), |()| self.import_query(&query)).to_ws()
     }
 
     /// `import_jsonp`: the ready script; bare JSON where `callback` can't be called.
     pub fn import_jsonp(&self, query: &[u8]) -> String {
+        if let Err(fault) = memory::ask_for_text("the query string", query.len()) {
+            return self.shared.told(fault).to_page_json();
+        }
         let query = read(query);
         let callback = String::from_utf8_lossy(query.callback.as_deref().unwrap_or_default());
         if let Err(fault) = query.refuse_twice_callback() {

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 
+use crate::memory;
 use crate::reply::Reply;
 
 /// The bytes of a C text. "A NULL text counts as `""`."
@@ -23,6 +24,7 @@ pub(super) unsafe fn bytes<'call>(text: *const c_char) -> &'call [u8] {
 pub(super) unsafe fn utf8<'call>(text: *const c_char, parameter: &str) -> Result<&'call str, Reply> {
     // SAFETY: the same promise.
     let bytes = unsafe { bytes(text) };
+    memory::ask_for_text(parameter, bytes.len())?;
     std::str::from_utf8(bytes).map_err(|e| {
         let good = e.valid_up_to();
         Reply::failed(format!("{parameter}: not valid UTF-8 after byte {good}"))

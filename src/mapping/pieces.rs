@@ -17,7 +17,10 @@ pub struct Piece<'r> {
     pub value: &'r str,
 }
 
-/// Splits a record into its pieces.
+/// More pieces than a campaign can have fields, a priority and a dial time: two of them name the same, or nothing.
+const TOO_MANY: usize = 1_100;
+
+/// Splits a record into its pieces; of one that has too many, into enough to tell.
 pub fn pieces(record: &str) -> Result<Vec<Piece<'_>>, Fault> {
     let mut pieces = Vec::new();
     for text in record.split("||") {
@@ -27,6 +30,9 @@ pub fn pieces(record: &str) -> Result<Vec<Piece<'_>>, Fault> {
         let (name, value) = text.split_once('=').ok_or_else(|| {
             Fault::new(Key::RecordBad, format!("context: the piece {} holds no '='", shown(text.trim())))
         })?;
+        if pieces.len() == TOO_MANY {
+            break;
+        }
         pieces.push(Piece { name: name.trim(), value: value.trim() });
     }
     if pieces.is_empty() {

@@ -11,6 +11,7 @@ use super::{Campaign, Store, dial, quoted, storage};
 use crate::fault::{Fault, Key, shown};
 use crate::field::{FieldType, Fields};
 use crate::fingerprint::Fingerprints;
+use crate::memory;
 use crate::record::Status;
 use crate::time::{Moment, Seconds, Zone};
 use crate::value;
@@ -39,7 +40,7 @@ impl Store {
             let rows = select.query_map(params_from_iter(question.values), |row| customer(row, &campaign.fields, zone));
             let mut customers: Vec<Value> = rows.and_then(Iterator::collect).map_err(storage)?;
             let next = cut_page(&mut customers, filter.limit);
-            Ok(json!({ "customers": customers, "next": next }))
+            Ok(Value::from_iter([("customers", Value::Array(customers)), ("next", next)]))
         })
     }
 
@@ -247,20 +248,33 @@ fn customer(row: &Row<'_>, fields: &Fields, zone: &Zone) -> rusqlite::Result<Val
     for (at, field) in fields.all().iter().enumerate() {
         let value = match row.get_ref(at + 6)? {
             ValueRef::Integer(number) => Value::from(number),
-            ValueRef::Text(text) => Value::from(String::from_utf8_lossy(text)),
+            ValueRef::Text(text) => match memory::copy(&String::from_utf8_lossy(text)) {
+                Some(text) => Value::String(text),
+                None => return Err(no_memory()),
+            },
             _ => Value::Null,
         };
         values.insert(field.name.clone(), value);
     }
-    Ok(json!({
+    let mut customer = json!({
         "id": row.get::<_, i64>(0)?,
         "package": row.get::<_, Option<i64>>(1)?,
         "status": row.get::<_, String>(2)?,
         "agent": row.get::<_, Option<String>>(3)?,
-        "fields": values,
+        "fields": null,
         "created_at": zone.show(row.get(4)?),
         "updated_at": zone.show(row.get(5)?),
-    }))
+    });
+    // Moved, since the macro would copy them.
+    if let Some(fields) = customer.get_mut("fields") {
+        *fields = Value::Object(values);
+    }
+    Ok(customer)
+}
+
+/// As SQLite says it.
+fn no_memory() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOMEM), None)
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 use serde_json::value::RawValue;
-use serde_json::{Number, Value, json};
+use serde_json::{Number, Value};
 
-use super::{Store, open, views};
+use super::{Store, open, storage, views};
 use crate::fault::{Fault, Key};
 use crate::json::told;
+use crate::memory;
 
 /// What one answer may cost.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +82,7 @@ fn bad(what: impl AsRef<str>) -> Fault {
 }
 
 fn answer(connection: &mut Connection, sql: &str, arguments: &[Sql], bounds: Bounds) -> Result<Value, Fault> {
-    let failed = |error: rusqlite::Error| failed(&error, bounds);
+    let failed = |error: rusqlite::Error| failed(error, bounds);
     guard(connection, bounds).map_err(failed)?;
     let mut statement = connection.prepare(sql).map_err(failed)?;
     if !statement.readonly() || statement.column_count() == 0 {
@@ -99,13 +100,15 @@ fn answer(connection: &mut Connection, sql: &str, arguments: &[Sql], bounds: Bou
         if rows.len() == bounds.rows {
             return Err(bad(format!("more than {} rows; narrow the question, or ask page by page", bounds.rows)));
         }
-        let mut cells = Vec::with_capacity(columns.len());
+        let mut cells = Vec::new();
+        let room_for = rows.try_reserve(1).and_then(|()| cells.try_reserve_exact(columns.len()));
+        room_for.map_err(|_| memory::none("the answer"))?;
         for column in 0..columns.len() {
             cells.push(cell(row.get_ref(column).map_err(failed)?, &room)?);
         }
         rows.push(Value::Array(cells));
     }
-    Ok(json!({ "columns": columns, "rows": rows }))
+    Ok(Value::from_iter([("columns", Value::from(columns)), ("rows", Value::Array(rows))]))
 }
 
 fn guard(connection: &mut Connection, bounds: Bounds) -> rusqlite::Result<()> {
@@ -157,7 +160,7 @@ fn cell(value: ValueRef<'_>, room: &Cell<usize>) -> Result<Value, Fault> {
             let left = room.get().checked_sub(text.len());
             room.set(left.ok_or_else(|| bad("the answer is too large; narrow the question, or ask page by page"))?);
             let text = std::str::from_utf8(text).map_err(|_| bad("a text is not UTF-8; use hex()"))?;
-            Value::from(text)
+            Value::String(memory::copy(text).ok_or_else(|| memory::none("the answer"))?)
         }
         ValueRef::Blob(_) => return Err(bad("a blob has no form in JSON; use hex()")),
     })
@@ -171,6 +174,7 @@ fn read_arguments(text: &str) -> Result<Vec<Sql>, Fault> {
     if !text.trim_start().starts_with('[') {
         return Err(bad("a JSON array is needed"));
     }
+    memory::ask_for_json("arguments", text)?;
     // As they are written: a number read as a double would already be rounded.
     let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| bad(&told("", &error)))?;
     let argument = |raw: &&RawValue| {
@@ -192,9 +196,13 @@ fn read_arguments(text: &str) -> Result<Vec<Sql>, Fault> {
     list.iter().map(argument).collect()
 }
 
-fn failed(error: &rusqlite::Error, bounds: Bounds) -> Fault {
+fn failed(error: rusqlite::Error, bounds: Bounds) -> Fault {
     use rusqlite::ErrorCode as Code;
-    bad(match (error.sqlite_error_code(), error) {
+    bad(match (error.sqlite_error_code(), &error) {
+        // What the question is not to blame for.
+        (Some(Code::SystemIoFailure | Code::DatabaseCorrupt | Code::CannotOpen | Code::OutOfMemory), _) => {
+            return storage(error);
+        }
         (Some(Code::OperationInterrupted), _) => format!("took longer than {} seconds", bounds.time.as_secs_f32()),
         (Some(Code::AuthorizationForStatementDenied), _) => {
             format!("{error}: only reading the documented tables is allowed")
