@@ -14,6 +14,7 @@ use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
 use crate::fault::{Fault, Key};
+use crate::memory;
 use crate::request::{Login, UserType};
 use crate::store::{Credential, Store};
 
@@ -61,14 +62,17 @@ fn argon2id(md5: &str, salt: &[u8], params: &Params, hash: &mut [u8]) -> argon2:
     argon2.hash_password_into_with_memory(md5.as_bytes(), salt, hash, &mut blocks)
 }
 
-/// True where the MD5 is the one that the verifier was made of.
-fn verifies(md5: &str, verifier: &str) -> bool {
-    let Ok(stored) = PasswordHash::new(verifier) else { return false };
+/// True where the MD5 is the one that the verifier was made of; fails where there is no memory to see that.
+fn verifies(md5: &str, verifier: &str) -> Result<bool, Fault> {
+    let Ok(stored) = PasswordHash::new(verifier) else { return Ok(false) };
     let (Some(salt), Some(wanted), Ok(params)) = (&stored.salt, &stored.hash, Params::try_from(&stored)) else {
-        return false;
+        return Ok(false);
     };
     let mut hash = vec![0; wanted.as_bytes().len()];
-    argon2id(md5, salt, &params, &mut hash).is_ok() && hash.ct_eq(wanted.as_bytes()).into()
+    match argon2id(md5, salt, &params, &mut hash) {
+        Err(argon2::Error::OutOfMemory) => Err(memory::none("the password's verification")),
+        hashed => Ok(hashed.is_ok() && hash.ct_eq(wanted.as_bytes()).into()),
+    }
 }
 
 /// Lets a login in: gives its team's id. Every refusal takes the same time, whatever was wrong, and has the same words,
@@ -85,7 +89,8 @@ pub fn admit(store: &Store, guessing: &Guessing, login: &Login) -> Result<i64, F
     })?;
     // Anew: while one waited, the user may have been disabled, or have got another password.
     let known = Known::of(store, login)?;
-    let fits = verifies(&login.md5, &known.verifier);
+    // Another thread may have let it in meanwhile.
+    let fits = known.is_remembered(&login.md5) || verifies(&login.md5, &known.verifier)?;
     attempt.end(fits);
     match known.team {
         Some(team) if fits => {
@@ -158,11 +163,13 @@ mod tests {
     fn a_password_fits_its_verifier_alone_and_is_then_remembered() {
         let known = Known { team: Some(1), verifier: verifier(&login("secret")).unwrap() };
         assert!(known.verifier.starts_with("$argon2id$") && !known.verifier.contains("secret"));
-        assert!(verifies(&login("secret").md5, &known.verifier) && !known.is_remembered(&login("secret").md5));
+        assert!(verifies(&login("secret").md5, &known.verifier).unwrap() && !known.is_remembered(&login("secret").md5));
         remember(&known.verifier, &login("secret").md5);
         assert!(known.is_remembered(&login("secret").md5));
-        assert!(!verifies(&login("Secret").md5, &known.verifier) && !known.is_remembered(&login("Secret").md5));
-        assert!(!verifies(&login("secret").md5, NOBODY));
+        assert!(
+            !verifies(&login("Secret").md5, &known.verifier).unwrap() && !known.is_remembered(&login("Secret").md5)
+        );
+        assert!(!verifies(&login("secret").md5, NOBODY).unwrap());
         assert!(PasswordHash::new(NOBODY).is_ok(), "it must cost what a real one costs");
     }
 }

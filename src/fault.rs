@@ -135,6 +135,7 @@ impl Key {
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge | Kind::ReadOnlyFilesystem => {
                 Key::StorageForNow
             }
+            Kind::OutOfMemory | Kind::StaleNetworkFileHandle => Key::StorageForNow,
             // EIO, EMFILE and ENFILE have no kind of their own.
             _ if matches!(error.raw_os_error(), Some(libc::EIO | libc::EMFILE | libc::ENFILE)) => Key::StorageForNow,
             _ => Key::Storage,

@@ -4,7 +4,7 @@ mod common;
 
 use common::content::content;
 use common::web::Web;
-use common::{Host, JOE, done, failed_naming};
+use common::{Host, JOE, data, done, failed_naming};
 use serde_json::{Value, json};
 
 /// Another record of the same customer as [`JOE`].
@@ -426,4 +426,28 @@ fn a_file_leaves_what_its_records_leave_one_by_one() {
     for own_table in [true, false] {
         assert_eq!(left_by(own_table, by_file), left_by(own_table, by_record), "own table: {own_table}");
     }
+}
+
+#[test]
+fn a_main_table_that_is_defined_anew_between_two_files_keeps_each_value_in_its_field() {
+    let host = Host::with_campaign(&json!({"main_table": true}));
+    let import = |titles: &str, first: usize, cells: &str| {
+        let rows: String = (first..first + 300).map(|n| format!("{n},{cells}\n")).collect();
+        let web = Web::csv(format!("phone1,{titles}\n{rows}"));
+        let url = web.url();
+        let changes = [("source", "http"), ("context", &url), ("changepackage", "skip")];
+        assert_eq!(host.job_of(&host.import(&changes))["inserted"], 300);
+    };
+    let define = |names: &[&str]| {
+        let fields: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+        done(&host.main_table_define("team", json!({"fields": fields, "unique_key": ["phone1"]}).to_string()));
+    };
+    define(&["phone1", "empty", "name", "city"]);
+    import("name,city", 1_000, "Ann,Bonn");
+    define(&["phone1", "name", "city", "late"]);
+    import("name,city,late", 2_000, "Ben,Rome,now");
+    let last = data(&host.customer_list(&host.campaign, r#"{"where":{"phone1":"2299"}}"#))["customers"][0].clone();
+    assert_eq!(last["fields"], json!({"phone1": "2299", "name": "Ben", "city": "Rome", "late": "now"}));
+    let first = data(&host.customer_list(&host.campaign, r#"{"where":{"phone1":"1000"}}"#))["customers"][0].clone();
+    assert_eq!(first["fields"], json!({"phone1": "1000", "name": "Ann", "city": "Bonn", "late": ""}));
 }

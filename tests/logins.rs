@@ -170,7 +170,7 @@ fn many_processes_and_threads_get_few_guesses_and_the_right_user_gets_in() {
         report(&format!("{user}: 16 threads in two processes, {seconds} s: {seen} looked at, {unseen} refused unseen"));
         // Ten are free, six come with shorter delays; four in each process may have been on their way.
         assert!(seen <= 10 + 8 + 6 + seconds / 2, "{seen} in {seconds} s");
-        assert!(unseen > 100, "{unseen}");
+        assert!(unseen > 20, "{unseen}");
     }
     assert!(longest < Duration::from_secs(2), "{longest:?}");
     let mut right = Process::run("role_come_in", &[("PATH", path.to_str().unwrap())]);

@@ -24,6 +24,9 @@ const FIRST_MS: i64 = 50;
 const LONGEST_MS: i64 = 2_000;
 /// Nobody waits longer.
 const PATIENCE_MS: i64 = 5_000;
+/// So long one waits for room among those, looking this often.
+const FOR_ROOM: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(100);
 /// Nobody is told to come back later than after this.
 const FULL_MS: i64 = PATIENCE_MS + LONGEST_MS;
 
@@ -53,15 +56,31 @@ impl Guessing {
     /// Waits until a password for this bucket may be looked at; an error: it may not be now, but after this time.
     pub(super) fn attempt<'g>(&'g self, store: &'g Store, bucket: i64) -> Result<Attempt<'g>, Duration> {
         let attempt = |place, is_counted| Attempt { guessing: self, store, bucket, is_counted, _place: place };
-        let place = self.gate.enter();
-        // A right user whom nobody attacks costs no write.
-        if is_free(store.guesses(bucket).unwrap_or_default()) && self.guesses_here(bucket).is_none_or(is_free) {
-            return Ok(attempt(place, false));
+        let since = Instant::now();
+        loop {
+            let place = self.gate.enter();
+            let (stored, here) =
+                (store.guesses(bucket).unwrap_or_default(), self.guesses_here(bucket).unwrap_or_default());
+            // A right user whom nobody attacks costs no write.
+            if is_free(stored) && is_free(here) {
+                return Ok(attempt(place, false));
+            }
+            drop(place);
+            let busy_ms = settled(stored).busy_ms.max(settled(here).busy_ms);
+            // Nor does one for whom there is no room. Those before it may be right, and give their turns back.
+            let turns = match busy_ms > PATIENCE_MS {
+                true => Err(millis(busy_ms)),
+                false => self.count(store, bucket, turn).into_iter().flatten().collect::<Result<Vec<_>, _>>(),
+            };
+            match turns {
+                Ok(turns) => {
+                    thread::sleep(turns.into_iter().max().unwrap_or_default());
+                    return Ok(attempt(self.gate.enter(), true));
+                }
+                Err(wait) if since.elapsed() >= FOR_ROOM => return Err(wait),
+                Err(_) => thread::sleep(PAUSE),
+            }
         }
-        drop(place);
-        let turns = self.count(store, bucket, turn).into_iter().flatten();
-        thread::sleep(turns.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or_default());
-        Ok(attempt(self.gate.enter(), true))
     }
 
     /// Counts in the store, or, where that can't be, here. What was counted here goes on to count.
@@ -91,10 +110,13 @@ impl Guessing {
 impl Attempt<'_> {
     /// Tells whether the password was right.
     pub fn end(self, is_right: bool) {
-        match (is_right, self.is_counted) {
+        let Self { guessing, store, bucket, is_counted, _place: place } = self;
+        // Others need not wait for the disk.
+        drop(place);
+        match (is_right, is_counted) {
             (true, false) | (false, true) => {}
-            (true, true) => drop(self.guessing.count(self.store, self.bucket, take_back)),
-            (false, false) => drop(self.guessing.count(self.store, self.bucket, add)),
+            (true, true) => drop(guessing.count(store, bucket, take_back)),
+            (false, false) => drop(guessing.count(store, bucket, add)),
         }
     }
 }

@@ -26,8 +26,8 @@ const MOST_AT_ONCE: usize = 40_000;
 pub enum Part {
     /// The file could be opened: its title row's cells (without one, the fields' names), and what the user should know.
     Opened { title: Vec<String>, warnings: Vec<String> },
-    /// The next rows, chunk by chunk.
-    Rows(Vec<Rows>),
+    /// The next rows.
+    Rows(Box<Rows>),
     /// The file can't be used, or not further.
     Failed(Fault),
     /// That was all.
@@ -45,7 +45,7 @@ pub struct Rows {
     pub scouted: Scouted,
     /// Those that can't.
     pub rejects: Vec<Reject>,
-    /// Of all of them, as they were in the file.
+    /// What they take in memory, about.
     bytes: usize,
 }
 
@@ -124,8 +124,10 @@ impl Reading<'_> {
             }
             // Where the sweep through the index costs more than what is looked for, it serves for more rows.
             at_once = MOST_AT_ONCE.min(2 * blocks);
-            if !parts.is_empty() && tell(Part::Rows(parts)).is_break() {
-                return Ok(ControlFlow::Break(()));
+            for part in parts {
+                if tell(Part::Rows(Box::new(part))).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
             if end? {
                 return Ok(ControlFlow::Continue(()));
@@ -143,7 +145,7 @@ impl Reading<'_> {
         };
         let wanted = self.rows_wanted.load(Ordering::Relaxed).max(1);
         while rows.len() < wanted && rows.bytes < MOST_BYTES && table.next(row)? {
-            rows.bytes += row.cells().map(str::len).sum::<usize>();
+            rows.bytes += row.cells().map(|cell| cell.len() + size_of::<usize>()).sum::<usize>();
             let reason = if let Some(defect) = row.defect() {
                 Some(defect.to_owned())
             } else {
@@ -164,12 +166,14 @@ impl Reading<'_> {
 
 /// One part, or as many as have so many rows; and whether the file ends there, or why nothing comes after them.
 fn some(rows: usize, mut next: impl FnMut() -> Result<Rows, Fault>) -> (Vec<Rows>, Result<bool, Fault>) {
-    const MOST_PARTS: usize = 4;
+    const MOST_PARTS: usize = 3;
     let mut parts: Vec<Rows> = Vec::new();
-    let sum = |parts: &[Rows], of: fn(&Rows) -> usize| parts.iter().map(of).sum::<usize>();
-    while parts.is_empty()
-        || parts.len() < MOST_PARTS && sum(&parts, Rows::len) < rows && sum(&parts, |part| part.bytes) < MOST_BYTES / 2
-    {
+    let has_room = |parts: &[Rows]| {
+        let sum = |of: fn(&Rows) -> usize| parts.iter().map(of).sum::<usize>();
+        let last = parts.last().map_or(0, |part| part.bytes);
+        parts.len() < MOST_PARTS && sum(Rows::len) < rows && sum(|part| part.bytes) + last < MOST_BYTES
+    };
+    while parts.is_empty() || has_room(&parts) {
         match next() {
             Ok(part) if part.len() == 0 => return (parts, Ok(true)),
             Ok(part) => parts.push(part),

@@ -63,12 +63,9 @@ impl Run<'_, '_> {
                     self.job.title = Some(title);
                     held(self.runner.store.job_opened(self.job, self.lease)?)?;
                 }
-                Ok(Part::Rows(parts)) => {
-                    for rows in parts {
-                        self.look(false)?;
-                        let took = self.chunk(campaign, &rows)?;
-                        rows_wanted.store(next_rows(rows.len(), took), Ordering::Relaxed);
-                    }
+                Ok(Part::Rows(rows)) => {
+                    let took = self.chunk(campaign, &rows)?;
+                    rows_wanted.store(next_rows(rows.len(), took), Ordering::Relaxed);
                 }
                 Ok(Part::Failed(fault)) => return Err(fault.into()),
                 Ok(Part::End) => return Ok(()),

@@ -28,7 +28,7 @@ const WORTH: i32 = 1_000;
 const VERY_LONG: i32 = 16_000;
 const AGAIN: i32 = 2_000;
 /// How often it looks, each millisecond at first, whether the readers have ended.
-const LOOKS: i32 = 250;
+const LOOKS: i32 = 80;
 
 thread_local! {
     static WAITS: Cell<bool> = const { Cell::new(false) };

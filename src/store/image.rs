@@ -18,7 +18,7 @@ const INTERIOR: u8 = 0x05;
 /// The largest record that needs no overflow page.
 const MOST_OF_A_RECORD: usize = PAGE - 35;
 
-/// Rows that this form can't hold: a record over 64 KiB, or gigabytes of rows.
+/// Rows that this form can't hold: a record over 64 KiB, gigabytes of rows, more than there is memory for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
@@ -32,10 +32,11 @@ pub struct Image {
 
 impl Image {
     /// An empty database, with room for so many bytes of rows.
-    pub fn new(bytes: usize) -> Self {
-        let mut pages = Vec::with_capacity(bytes + 4 * PAGE);
+    pub fn new(bytes: usize) -> Result<Self, TooLarge> {
+        let mut pages = Vec::new();
+        pages.try_reserve(bytes + bytes / 2 + 4 * PAGE).map_err(|_| TooLarge)?;
         pages.resize(PAGE, 0);
-        Self { pages, tables: Vec::new() }
+        Ok(Self { pages, tables: Vec::new() })
     }
 
     /// Adds a table. `sql`: the statement that makes it, whose first column is `id INTEGER PRIMARY KEY`; `rows`: in the order
@@ -47,7 +48,7 @@ impl Image {
         rows: impl Iterator<Item = (i64, V)>,
     ) -> Result<(), TooLarge> {
         let mut record = Record::default();
-        let mut leaf = Page::begin(&mut self.pages, LEAF, LEAF_HEADER);
+        let mut leaf = Page::begin(&mut self.pages, LEAF, LEAF_HEADER)?;
         // The pages of the level below the root, each with its greatest id.
         let mut leaves = Vec::new();
         let mut last = 0;
@@ -56,7 +57,7 @@ impl Image {
             record.make(id, std::iter::once(Bound::None).chain(values))?;
             if !leaf.has_room(record.cell.len()) {
                 leaves.push((leaf.end(&mut self.pages, None), last));
-                leaf = Page::begin(&mut self.pages, LEAF, LEAF_HEADER);
+                leaf = Page::begin(&mut self.pages, LEAF, LEAF_HEADER)?;
             }
             leaf.add(&mut self.pages, &record.cell);
             last = id;
@@ -64,7 +65,7 @@ impl Image {
         let mut root = leaf.end(&mut self.pages, None);
         if !leaves.is_empty() {
             let right = root;
-            let mut interior = Page::begin(&mut self.pages, INTERIOR, INTERIOR_HEADER);
+            let mut interior = Page::begin(&mut self.pages, INTERIOR, INTERIOR_HEADER)?;
             for (leaf, greatest) in leaves {
                 let mut cell = number(leaf)?.to_vec();
                 varint(&mut cell, greatest.cast_unsigned());
@@ -132,10 +133,11 @@ struct Page {
 }
 
 impl Page {
-    fn begin(pages: &mut Vec<u8>, kind: u8, header: usize) -> Self {
+    fn begin(pages: &mut Vec<u8>, kind: u8, header: usize) -> Result<Self, TooLarge> {
         let at = pages.len();
+        pages.try_reserve(PAGE).map_err(|_| TooLarge)?;
         pages.resize(at + PAGE, 0);
-        Self { at, header: 0, kind, cells: 0, slots: header, content: PAGE }
+        Ok(Self { at, header: 0, kind, cells: 0, slots: header, content: PAGE })
     }
 
     fn has_room(&self, cell: usize) -> bool {
@@ -275,7 +277,7 @@ mod tests {
 
     fn image(rows: &Rows) -> Result<Vec<u8>, TooLarge> {
         let text = |text: &'_ Option<String>| text.is_some();
-        let mut image = Image::new(0);
+        let mut image = Image::new(0)?;
         image.table(
             "empty",
             "CREATE TABLE empty (id INTEGER PRIMARY KEY)",
@@ -342,7 +344,7 @@ mod tests {
         let columns: Vec<String> = (0..1_000).map(|n| format!("c{n} TEXT")).collect();
         let sql = format!("CREATE TABLE wide (id INTEGER PRIMARY KEY, {}) STRICT", columns.join(", "));
         let texts: Vec<String> = (0..1_000).map(|n| "y".repeat(n % 60)).collect();
-        let mut image = Image::new(0);
+        let mut image = Image::new(0).unwrap();
         let row = |id| (id, texts.iter().map(|text| Bound::Text(text)));
         image.table("wide", &sql, [1, 2, 9].into_iter().map(row)).unwrap();
         let image = image.finish().unwrap();

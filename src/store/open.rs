@@ -238,7 +238,7 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
 /// Where a file can't be opened for writing, be it only for a moment, SQLite opens it for reading, and leaves it at that.
 /// That is right for a disk that is read-only; else nothing could be written as long as the store is open.
 fn is_for_writing(connection: &mut Connection, place: &Place) -> Result<(), Fault> {
-    use rustix::fs::{Access, access};
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
     // SQLite has followed the links of the path.
     let Some(path) = place.path().and(connection.path()).map(PathBuf::from) else { return Ok(()) };
     // Who writes now is not waited for: to meet a lock is as good as to get it.
@@ -250,7 +250,7 @@ fn is_for_writing(connection: &mut Connection, place: &Place) -> Result<(), Faul
         || begun.is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly));
     let files = ["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", path.display())));
     let mut there = files.iter().filter(|file| file.exists()).map(PathBuf::as_path).chain(path.parent());
-    if is_refused && there.all(|file| access(file, Access::WRITE_OK).is_ok()) {
+    if is_refused && there.all(|file| accessat(CWD, file, Access::WRITE_OK, AtFlags::EACCESS).is_ok()) {
         return Err(Fault::new(Key::StorageForNow, "can't be opened for writing at the moment: try again"));
     }
     Ok(())

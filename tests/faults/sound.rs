@@ -184,7 +184,7 @@ pub fn ended(scene: Scene, home: &Path, library: &Library) -> Option<String> {
     done(&library.jobs_run_due());
     // What was not done yet when the scene ended differs.
     let other = match (scene, scene.job()) {
-        (_, Some(job)) => format!("DELETE FROM job WHERE id <> {job}"),
+        (_, Some(job)) => format!("DELETE FROM job_reject WHERE job <> {job}; DELETE FROM job WHERE id <> {job}"),
         (Scene::Upgrade, None) => "UPDATE customers_1 SET agent = NULL".to_owned(),
         _ => return None,
     };

@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::super::{execute, storage};
-use crate::fault::Fault;
+use super::super::execute;
+use crate::fault::{Fault, Key};
 
 /// The name of what is lent.
 pub const LENT: &str = "lent";
@@ -25,12 +25,26 @@ impl<'c> Alone<'c> {
         self.connection
     }
 
-    /// Lends the transaction a database, once. Attached only now: to begin takes every attached database in, and one that a
-    /// transaction is in can't be exchanged.
-    pub fn lend(&mut self, image: &[u8]) -> Result<(), Fault> {
-        self.connection.execute_batch("ATTACH ':memory:' AS lent").map_err(storage)?;
+    /// Lends the transaction a database, once; false where SQLite does not take it (one that is compiled to attach none).
+    /// Attached only now: to begin takes every attached database in, and one that a transaction is in can't be exchanged.
+    /// Not for reading alone, although it is only read: left behind, it would keep every later transaction from beginning.
+    pub fn lend(&mut self, image: &[u8]) -> Result<bool, Fault> {
+        if self.has_loan || self.connection.execute_batch("ATTACH ':memory:' AS lent").is_err() {
+            return self.goes_on();
+        }
         self.has_loan = true;
-        self.connection.deserialize_read_exact(LENT, image, image.len(), true).map_err(storage)
+        match self.connection.deserialize_read_exact(LENT, image, image.len(), false) {
+            Ok(()) => Ok(true),
+            Err(_) => self.goes_on(),
+        }
+    }
+
+    /// Without a loan, as long as there is a transaction.
+    fn goes_on(&self) -> Result<bool, Fault> {
+        match self.connection.is_autocommit() {
+            true => Err(Fault::new(Key::StorageForNow, "the store failed: there is not enough memory")),
+            false => Ok(false),
+        }
     }
 }
 

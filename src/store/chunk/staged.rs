@@ -23,7 +23,7 @@ impl Customers<'_, '_> {
         }
         let table = table_name(self.campaign.table);
         let (sql, columns) = self.layout(&table, customers)?;
-        let mut image = Image::new(customers.batch.bytes() * 2);
+        let Ok(mut image) = Image::new(customers.batch.bytes()) else { return Ok(false) };
         let rows = customers.rows().map(|(id, slot)| {
             let values = columns.iter().map(move |column| match column {
                 Column::Same(value) => *value,
@@ -34,7 +34,9 @@ impl Customers<'_, '_> {
         let written = image.table(&table, &sql, rows).and_then(|()| entries.write(&mut image));
         let Ok(image) = written.and_then(|()| image.finish()) else { return Ok(false) };
         let Hold::Alone(alone) = &mut self.chunk.hold else { return Ok(false) };
-        alone.lend(&image)?;
+        if !alone.lend(&image)? {
+            return Ok(false);
+        }
         drop(image);
         let c = alone.connection();
         // `*`: between two tables that are made alike SQLite copies whole records.
@@ -48,8 +50,12 @@ impl Customers<'_, '_> {
         let c = self.chunk.c();
         let mut select = c.prepare_cached("SELECT sql FROM main.sqlite_schema WHERE name = ?1").map_err(storage)?;
         let sql = select.query_row([table], |row| row.get(0)).map_err(storage)?;
-        let select = c.prepare_cached(&format!("SELECT * FROM main.{table}")).map_err(storage)?;
-        let columns = select.column_names().skip(1).map(|name| match name {
+        // As they lie in the table. A statement's own column names would be those of when it was prepared.
+        let names = "SELECT name FROM pragma_table_info(?1, 'main') ORDER BY cid LIMIT -1 OFFSET 1";
+        let mut names = c.prepare_cached(names).map_err(storage)?;
+        let names = names.query_map([table], |row| row.get::<_, String>(0)).and_then(Iterator::collect);
+        let names: Vec<String> = names.map_err(storage)?;
+        let columns = names.iter().map(|name| match name.as_str() {
             "package" => Column::Same(Bound::Integer(self.campaign.package)),
             "status" => Column::Same(Bound::Text(Status::Open.name())),
             "agent" => Column::Same(Bound::None),
