@@ -105,7 +105,14 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
     if version < VERSION {
         upgrade(&mut connection, version)?;
     }
+    if (1..VERSION).contains(&version) {
+        // A disk that fails for a moment leaves this connection with the file for itself: only its end lets others in.
+        drop(connection);
+        (connection, _) = known(place)?;
+        settle(&connection, durability, true)?;
+    }
     drop(turn);
+    is_in_wal(&connection, place)?;
     is_for_writing(&mut connection, place)?;
     let name: String = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
     // Whoever gave the file does not choose which files of the spool folder are removed.
@@ -233,6 +240,17 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
              PRAGMA trusted_schema = OFF;"
         ))
         .map_err(storage)
+}
+
+/// A disk that fails for a moment leaves the file in another mode, without a word, and locked for all other connections.
+fn is_in_wal(connection: &Connection, place: &Place) -> Result<(), Fault> {
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(storage)?;
+    match place.path() {
+        Some(_) if mode != "wal" => {
+            Err(Fault::new(Key::StorageForNow, "can't be brought into its journal mode at the moment: try again"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where a file can't be opened for writing, be it only for a moment, SQLite opens it for reading, and leaves it at that.
