@@ -136,6 +136,11 @@ fn cut_all(durability: &'static str, fail_sync: impl Fn(&mut Dice) -> u64) -> us
     for scene in Scene::ALL.into_iter().filter(|scene| only.as_ref().is_none_or(|only| *only == format!("{scene:?}"))) {
         let (mut dice, web) = (Dice::new(seed), server(scene));
         let recorded = Recorded::new(scene, durability, &web, fail_sync(&mut dice));
+        let is_failed = |op: &&Op| matches!(op, Op::SyncFailed { .. } | Op::SyncFolderFailed);
+        let failed = recorded.tape.ops.iter().position(|op| is_failed(&op));
+        if let Some(at) = failed {
+            report(&format!("{scene:?}, {durability}: the sync at {at} failed, {:?}", recorded.tape.ops[at]));
+        }
         let most = usize::try_from(number("POWER_CUTS", 0)).unwrap();
         let cuts = places(&recorded.tape, if most == 0 { usual(scene) } else { most }, &mut dice);
         let halves: [Vec<usize>; 2] = [0, 1]

@@ -20,7 +20,7 @@ pub enum Kind {
     Short,
     /// Another process holds the lock.
     Locked,
-    /// Only what is to be on the disk: fsync.
+    /// Only fsync, of a file: of a folder SQLite does not look at the result.
     Unsynced,
 }
 
@@ -32,6 +32,7 @@ pub(super) enum Call {
     Write,
     Truncate,
     Sync,
+    SyncFolder,
     Remove,
     Rename,
     Lock,

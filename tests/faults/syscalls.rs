@@ -178,7 +178,7 @@ calls! {
     fsync(fd: c_int) -> c_int {
         let call = || small(libc::syscall(libc::SYS_fsync, fd));
         let own = |stage: &mut Stage, place| {
-            let failed = stage.fails(Call::Sync);
+            let failed = stage.fails(if matches!(place, Place::Folder) { Call::SyncFolder } else { Call::Sync });
             stage.record(match (place, failed) {
                 (Place::Folder, None) => Op::SyncFolder,
                 (Place::File(file), None) => Op::Sync { file },
