@@ -166,7 +166,7 @@ impl Reading<'_> {
 
 /// One part, or as many as have so many rows; and whether the file ends there, or why nothing comes after them.
 fn some(rows: usize, mut next: impl FnMut() -> Result<Rows, Fault>) -> (Vec<Rows>, Result<bool, Fault>) {
-    const MOST_PARTS: usize = 3;
+    const MOST_PARTS: usize = 2;
     let mut parts: Vec<Rows> = Vec::new();
     let has_room = |parts: &[Rows]| {
         let sum = |of: fn(&Rows) -> usize| parts.iter().map(of).sum::<usize>();

@@ -222,6 +222,8 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
     };
     // A WAL stays one once set, but for a process that was killed while it brought the file up to date.
     let journal = if first { "PRAGMA journal_mode = WAL;" } else { "" };
+    // Those that only read look a few pages up, or sweep through more than any cache holds.
+    let cache_kib = if first { 16_384 } else { 2_048 };
     connection.set_prepared_statement_cache_capacity(128);
     // Else SQLite, where it may go by what it knows of the values, plans a statement anew for each set of them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(storage)?;
@@ -233,7 +235,7 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
             "{journal}
              PRAGMA synchronous = {synchronous};
              PRAGMA foreign_keys = ON;
-             PRAGMA cache_size = -16384;
+             PRAGMA cache_size = -{cache_kib};
              PRAGMA temp_store = MEMORY;
              PRAGMA wal_autocheckpoint = 0;
              PRAGMA journal_size_limit = 67108864;
