@@ -26,7 +26,6 @@ mod views;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -154,39 +153,33 @@ impl Store {
 
     /// Runs `write` in one transaction, which is undone where it fails.
     fn write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.timed_write(write).map(|(result, _)| result)
+        self.transact(&mut self.writer.lock(), write)
     }
 
     /// The same; it survives a power cut, whatever `durability` says. For what makes files needless that can't be had again.
     fn write_for_good<T>(&self, write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let mut connection = self.writer.lock();
         if self.durability == Durability::Full {
-            return self.transact(&mut connection, write).map(|(result, _)| result);
+            return self.transact(&mut connection, write);
         }
         execute(&connection, "PRAGMA synchronous = FULL")?;
         let result = self.transact(&mut connection, write);
         // Where it fails, later commits are slower than they need be.
         let _ = execute(&connection, "PRAGMA synchronous = NORMAL");
-        result.map(|(result, _)| result)
-    }
-
-    /// The same as `write`; tells too how long the write lock was held.
-    fn timed_write<T>(&self, write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<(T, Duration), Fault> {
-        self.transact(&mut self.writer.lock(), write)
+        result
     }
 
     fn transact<T>(
         &self,
         connection: &mut Connection,
         write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-    ) -> Result<(T, Duration), Fault> {
+    ) -> Result<T, Fault> {
         let turn = self.turn.take();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(storage)?;
         drop(turn);
-        let since = Instant::now();
         let result = write(&transaction)?;
         transaction.commit().map_err(storage)?;
-        Ok((result, since.elapsed()))
+        Ok(result)
     }
 
     /// A folder beside the database; for a store in memory the system's temporary one.

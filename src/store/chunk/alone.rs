@@ -5,9 +5,6 @@ use rusqlite::Connection;
 use super::super::execute;
 use crate::fault::{Fault, Key};
 
-/// The name of what is lent.
-pub const LENT: &str = "lent";
-
 /// An open transaction, undone where nobody commits it.
 #[derive(Debug)]
 pub struct Alone<'c> {
@@ -33,7 +30,7 @@ impl<'c> Alone<'c> {
             return self.goes_on();
         }
         self.has_loan = true;
-        match self.connection.deserialize_read_exact(LENT, image, image.len(), false) {
+        match self.connection.deserialize_read_exact("lent", image, image.len(), false) {
             Ok(()) => Ok(true),
             Err(_) => self.goes_on(),
         }
