@@ -18,9 +18,6 @@ use crate::time::Zone;
 /// The most bytes of rows that one part carries.
 const MOST_BYTES: usize = 8 << 20;
 
-/// The most rows that one sweep through the index looks up, if one part has no more.
-const MOST_AT_ONCE: usize = 40_000;
-
 /// What the reader tells the writer.
 #[derive(Debug)]
 pub enum Part {
@@ -111,26 +108,12 @@ impl Reading<'_> {
             }
         }
         let mut checkpoints = self.store.ahead();
-        let mut at_once = 0;
         loop {
-            let (mut parts, end) = some(at_once, || {
-                checkpoints.go_on();
-                self.part(&mut table, &mut row, &mapping)
-            });
-            let groups: Vec<&Groups> = parts.iter().map(|part| &part.groups).collect();
-            let (scouted, blocks) = self.store.scout(self.campaign, &groups);
-            for (part, scouted) in parts.iter_mut().zip(scouted) {
-                part.scouted = scouted;
-            }
-            // Where the sweep through the index costs more than what is looked for, it serves for more rows.
-            at_once = MOST_AT_ONCE.min(2 * blocks);
-            for part in parts {
-                if tell(Part::Rows(Box::new(part))).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-            if end? {
-                return Ok(ControlFlow::Continue(()));
+            checkpoints.go_on();
+            let part = self.part(&mut table, &mut row, &mapping)?;
+            let end = part.len() == 0;
+            if end || tell(Part::Rows(Box::new(part))).is_break() {
+                return Ok(if end { ControlFlow::Continue(()) } else { ControlFlow::Break(()) });
             }
         }
     }
@@ -160,27 +143,9 @@ impl Reading<'_> {
             }
         }
         rows.groups = group(&rows.batch, self.store.fingerprints());
+        rows.scouted = self.store.scout(self.campaign, &rows.groups);
         Ok(rows)
     }
-}
-
-/// One part, or as many as have so many rows; and whether the file ends there, or why nothing comes after them.
-fn some(rows: usize, mut next: impl FnMut() -> Result<Rows, Fault>) -> (Vec<Rows>, Result<bool, Fault>) {
-    const MOST_PARTS: usize = 2;
-    let mut parts: Vec<Rows> = Vec::new();
-    let has_room = |parts: &[Rows]| {
-        let sum = |of: fn(&Rows) -> usize| parts.iter().map(of).sum::<usize>();
-        let last = parts.last().map_or(0, |part| part.bytes);
-        parts.len() < MOST_PARTS && sum(Rows::len) < rows && sum(|part| part.bytes) + last < MOST_BYTES
-    };
-    while parts.is_empty() || has_room(&parts) {
-        match next() {
-            Ok(part) if part.len() == 0 => return (parts, Ok(true)),
-            Ok(part) => parts.push(part),
-            Err(fault) => return (parts, Err(fault)),
-        }
-    }
-    (parts, Ok(false))
 }
 
 /// The cells as a JSON array. Written as they are met: a row may have a million of them.

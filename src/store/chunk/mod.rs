@@ -81,13 +81,12 @@ impl Store {
 }
 
 impl Store {
-    /// Looks up ahead, without the write lock, who may have the unique keys of some batches; and tells how many blocks of
-    /// the index that takes. Where it fails, or could only wait for the writer (a store in memory), nothing was found ahead.
-    pub fn scout(&self, campaign: &Campaign, batches: &[&Groups]) -> (Vec<Scouted>, usize) {
-        let wanted: Vec<&[u64]> = batches.iter().map(|groups| &groups.fingerprints[..]).collect();
+    /// Looks up ahead, without the write lock, who may have the unique keys of a batch. Where that fails, or could only
+    /// wait for the writer (a store in memory), nothing was found ahead.
+    pub fn scout(&self, campaign: &Campaign, groups: &Groups) -> Scouted {
         let look = |c: &Connection| match index::of(c, campaign)?.first() {
-            Some(index) => index.scout(c, &wanted),
-            None => Ok((Vec::new(), 0)),
+            Some(index) => index.scout(c, &groups.fingerprints),
+            None => Ok(Scouted::default()),
         };
         self.path().and_then(|_| self.read(look).ok()).unwrap_or_default()
     }

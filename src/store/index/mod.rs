@@ -43,23 +43,10 @@ impl Index {
         self.find_since(c, fingerprints, &Scouted::default())
     }
 
-    /// Finds the same ahead, for several who will ask again under the write lock, in one sweep; and tells how many blocks
-    /// there are to be swept.
-    pub fn scout(&self, c: &Connection, wanted: &[&[u64]]) -> Result<(Vec<Scouted>, usize), Fault> {
-        let segments = Segments::of(c, self.number)?;
-        let (stamp, blocks) = (segments.stamp()?, segments.blocks()?);
-        let mut scouted = vec![Scouted { index: self.number, stamp, found: Vec::new() }; wanted.len()];
-        let with_places = |(asker, fingerprints): (usize, &&[u64])| {
-            fingerprints.iter().enumerate().map(|(at, &fingerprint)| (fingerprint, asker, at)).collect::<Vec<_>>()
-        };
-        let mut all: Vec<_> = wanted.iter().enumerate().flat_map(with_places).collect();
-        all.sort_unstable();
-        let fingerprints: Vec<u64> = all.iter().map(|&(fingerprint, ..)| fingerprint).collect();
-        for (position, customer) in self.find(c, &fingerprints)? {
-            let Some(&(_, asker, at)) = all.get(position) else { continue };
-            scouted.get_mut(asker).into_iter().for_each(|scouted| scouted.found.push((at, customer)));
-        }
-        Ok((scouted, blocks))
+    /// Finds the same ahead, for one who will ask again under the write lock.
+    pub fn scout(&self, c: &Connection, fingerprints: &[u64]) -> Result<Scouted, Fault> {
+        let stamp = Segments::of(c, self.number)?.stamp()?;
+        Ok(Scouted { index: self.number, stamp, found: self.find(c, fingerprints)? })
     }
 
     /// Who was found ahead, and who may have come since: entries stay, so that only what is newer is looked through.

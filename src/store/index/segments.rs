@@ -79,11 +79,6 @@ impl<'c> Segments<'c> {
         Ok(self.all()?.iter().map(|segment| segment.stamp).max().unwrap_or(0))
     }
 
-    /// About how many blocks there are.
-    pub fn blocks(&self) -> Result<usize, Fault> {
-        Ok(self.all()?.iter().map(|segment| segment.entries / OF_A_BLOCK).sum())
-    }
-
     fn find_in(
         &self,
         segment: &Segment,
