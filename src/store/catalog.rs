@@ -212,7 +212,8 @@ impl Store {
         let customers = if campaign.main_table {
             format!("SELECT count(*) FROM {table} WHERE package = ?1")
         } else {
-            format!("SELECT count(*) FROM {table} WHERE ?1 > 0")
+            // Ids are given one after the other, and no customer is ever removed.
+            format!("SELECT ifnull(max(id), 0) FROM {table} WHERE ?1 > 0")
         };
         self.read(|c| {
             let count = |sql: &str, id: i64| c.query_row(sql, [id], |row| row.get(0)).map_err(storage);
