@@ -8,15 +8,15 @@ use crate::store::{Applied, Campaign, Chunk, Scouted};
 use crate::time::Seconds;
 
 /// Takes a batch into a campaign, within a chunk.
-pub fn take(
+pub fn take<'b>(
     chunk: &mut Chunk<'_>,
     campaign: &Campaign,
-    batch: &Batch,
+    batch: &'b Batch,
     groups: &Groups,
     scouted: &Scouted,
     rules: Rules,
     now: Seconds,
-) -> Result<(Applied, Outcome), Fault> {
+) -> Result<(Applied, Outcome<'b>), Fault> {
     let mut customers = chunk.customers(campaign)?;
     let stored = customers.find(batch, groups, scouted, rules.dupway == Dupway::Update)?;
     let outcome = fold(batch, groups, stored, campaign.package, rules, Mapping::dialled);

@@ -84,6 +84,13 @@ impl Batch {
         self.calls.push(call);
     }
 
+    /// Takes all records out; the memory serves again.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+        self.calls.clear();
+    }
+
     /// Takes back the values of a record that was not ended.
     pub fn drop_record(&mut self) {
         self.ends.truncate(self.calls.len() * self.columns.len());

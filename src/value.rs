@@ -10,10 +10,10 @@ pub type Refusal = &'static str;
 
 /// The value of a cell or piece as the field's type stores it; empty (also: only white space): no value.
 pub fn normalize<'a>(kind: FieldType, text: &'a str, zone: &Zone) -> Result<Cow<'a, str>, Refusal> {
-    let trimmed = text.trim();
-    if trimmed.is_empty() {
+    if is_blank(text) {
         return Ok(Cow::Borrowed(""));
     }
+    let trimmed = if kind == FieldType::Text { text } else { text.trim() };
     match kind {
         // RFC 4180: spaces are part of a cell. (A record's pieces were trimmed before.)
         FieldType::Text => Ok(Cow::Borrowed(text)),
@@ -21,6 +21,11 @@ pub fn normalize<'a>(kind: FieldType, text: &'a str, zone: &Zone) -> Result<Cow<
         FieldType::Integer => integer(trimmed),
         FieldType::Datetime => datetime(trimmed, zone),
     }
+}
+
+/// True for a text that is empty or only white space.
+pub fn is_blank(text: &str) -> bool {
+    text.trim_start().is_empty()
 }
 
 /// A phone: white space and `- . / ( )` go, full-width digits and signs become ASCII; what is left must hold a digit.

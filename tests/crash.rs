@@ -53,8 +53,11 @@ fn server() -> Web {
     })
 }
 
+/// What becomes of duplicates on the dial list; where they come on none, rows are done together with the first of their key.
+const DIALLED: [&str; 2] = ["all", "ignoreDuplicate"];
+
 /// A store with a queued job, and nobody who has it open.
-fn queued(path: &Path, web: &Web) {
+fn queued(path: &Path, web: &Web, dupdiallist: &str) {
     let host = Host::at(path, &json!({"background": true}), &json!({}));
     for n in 0..100 {
         host.record(&format!("name=Old {n}||phone1=1390000{n:04}||city=Village"));
@@ -67,7 +70,7 @@ fn queued(path: &Path, web: &Web) {
         ("phone_field", "phone1"),
         ("priority_field", "prio"),
         ("dupway", "update"),
-        ("dupdiallist", "all"),
+        ("dupdiallist", dupdiallist),
         ("callbackFuc", "nobody"),
     ];
     done(&host.import(&changes));
@@ -104,9 +107,9 @@ fn run_to_its_end(library: &Library) {
 }
 
 /// What an uninterrupted run leaves.
-fn uninterrupted(folder: &Path, web: &Web) -> String {
-    let path = folder.join("whole.db");
-    queued(&path, web);
+fn uninterrupted(folder: &Path, web: &Web, dupdiallist: &str) -> String {
+    let path = folder.join(format!("{dupdiallist}.db"));
+    queued(&path, web, dupdiallist);
     run_to_its_end(&Library::open(path.to_str().unwrap(), r#"{"timezone":"UTC"}"#).expect("the store"));
     content(&path)
 }
@@ -117,8 +120,8 @@ fn chance(below: u64) -> u64 {
 }
 
 /// One store whose job is killed up to `kills` times, somewhere; tells how often it was.
-fn life(path: &Path, web: &Web, kills: u64, span_ms: u64, takeovers: &Mutex<Vec<Duration>>) -> u64 {
-    queued(path, web);
+fn life(path: &Path, web: &Web, dupdiallist: &str, kills: u64, span_ms: u64, takeovers: &Mutex<Vec<Duration>>) -> u64 {
+    queued(path, web, dupdiallist);
     let store = path.to_str().unwrap();
     let (mut killed, mut since) = (0, None);
     loop {
@@ -149,12 +152,14 @@ fn a_process_may_be_killed_at_any_moment() {
     let wanted = number("KILLS", 200);
     let folder = TempDir::new().unwrap();
     let web = Arc::new(server());
-    let whole = uninterrupted(folder.path(), &web);
-    assert_eq!(whole.matches("state=Text(\"succeeded\")").count(), 1, "{}", &whole[whole.len() - 3000..]);
+    let wholes = DIALLED.map(|dupdiallist| uninterrupted(folder.path(), &web, dupdiallist));
+    for whole in &wholes {
+        assert_eq!(whole.matches("state=Text(\"succeeded\")").count(), 1, "{}", &whole[whole.len() - 3000..]);
+    }
     let began = Instant::now();
     let span_ms = {
         let path = folder.path().join("timed.db");
-        queued(&path, &web);
+        queued(&path, &web, "all");
         let mut process = Process::run("the_process_that_runs_the_job", &[("PATH", path.to_str().unwrap())]);
         process.wait_for("it runs");
         let since = Instant::now();
@@ -171,10 +176,12 @@ fn a_process_may_be_killed_at_any_moment() {
                     let home = folder.path().join(number.to_string());
                     std::fs::create_dir(&home).unwrap();
                     let path = home.join("calls.db");
-                    let killed = life(&path, &web, 1 + chance(4), span_ms, &takeovers);
+                    let way = usize::try_from(number % 2).unwrap();
+                    let (dupdiallist, whole) = (DIALLED[way], &wholes[way]);
+                    let killed = life(&path, &web, dupdiallist, 1 + chance(4), span_ms, &takeovers);
                     left.fetch_sub(i64::try_from(killed).unwrap(), Ordering::Relaxed);
                     let left = content(&path);
-                    assert!(left == whole, "life {number}, {}", first_difference(&left, &whole));
+                    assert!(left == *whole, "life {number}, {dupdiallist}, {}", first_difference(&left, whole));
                     nothing_is_left(&home);
                 }
             });
@@ -214,7 +221,7 @@ fn first_difference(left: &str, whole: &str) -> String {
 /// A store whose one job runs under a process that was just killed.
 fn orphaned(folder: &Path, web: &Web) -> Library {
     let path = folder.join("calls.db");
-    queued(&path, web);
+    queued(&path, web, "all");
     let mut process = Process::run("the_process_that_runs_the_job", &[("PATH", path.to_str().unwrap())]);
     process.wait_for("it runs").expect("it runs");
     assert!(process.kill());
@@ -243,4 +250,28 @@ fn a_job_that_lost_its_process_can_be_cancelled_by_any_other() {
     assert_eq!(left["data"]["rows"], json!([[1]]));
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| name.to_string_lossy().starts_with("calls.db")), "{names:?}");
+}
+
+#[test]
+fn a_job_whose_rows_can_not_be_put_in_the_same_order_again_says_so() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("calls.db");
+    let row = |n: usize| format!("{},{},1\n", 13_800_000_000 + n / 2, "x".repeat(n % 2 * 20));
+    let web = Web::csv("phone1,name,prio\n".to_owned() + &(0..200_000).map(row).collect::<String>());
+    queued(&path, &web, "ignoreDuplicate");
+    let library = Library::open(path.to_str().unwrap(), "{}").expect("the store");
+    let read = || library.job_get("1")["data"]["read"].as_u64().unwrap();
+    done(&library.worker_start());
+    common::child::wait_until("some rows are done", || read() > 0);
+    done(&library.worker_stop());
+    let before = read();
+    assert!((1..200_000).contains(&before), "it was broken off in the middle: {before}");
+    drop(library);
+    // Every other row is too long now, so that there are no repeats.
+    let library = Library::open(path.to_str().unwrap(), r#"{"max_row_bytes":20}"#).expect("the store");
+    done(&library.jobs_run_due());
+    let job = library.job_get("1")["data"].clone();
+    assert_eq!((&job["state"], job["read"].as_u64()), (&json!("failed"), Some(before)), "{job}");
+    let message = job["message"].as_str().unwrap();
+    assert!(message.contains("import the file again") && message.contains(&before.to_string()), "{message}");
 }

@@ -72,6 +72,70 @@ fn earlier_rows_of_the_same_file_count() {
 }
 
 #[test]
+fn rows_of_a_file_are_decided_as_if_they_came_one_by_one() {
+    // Repeats are done with the first row of their key: nobody should see that but by the clock.
+    let rows: Vec<[String; 4]> = (0..3_000_u32)
+        .map(|n| {
+            let chance = n.wrapping_mul(2_654_435_761) >> 8;
+            let phone = 13_800_000_000_u64 + u64::from(chance % 900);
+            let name = if chance % 5 == 0 { String::new() } else { format!("name {}", chance % 7) };
+            let city = if chance % 3 == 0 { String::new() } else { format!("city {n}") };
+            let phone = if chance % 50 == 0 { "none".to_owned() } else { phone.to_string() };
+            [phone, name, city, format!("{}", chance % 4)]
+        })
+        .collect();
+    let mut text = "phone1,name,city,p\n".to_owned();
+    rows.iter().for_each(|row| text.push_str(&(row.join(",") + "\n")));
+    let web = Web::csv(text);
+    for main_table in [false, true] {
+        for (dupway, dupdiallist, reset) in
+            [("update", "ignoreDuplicate", "no"), ("update", "all", "yes"), ("skip", "ignoreDuplicate", "yes")]
+        {
+            let [by_file, one_by_one] = [(); 2].map(|()| {
+                let host = Host::with_campaign(&json!({"main_table": main_table}));
+                for n in 0..50 {
+                    host.record(&format!("phone1={}||memo=old", 13_800_000_000_u64 + n * 9));
+                }
+                for customer in host.customers().iter().step_by(2) {
+                    host.change(customer, &json!({"status": "error", "agent": "1001"}));
+                }
+                host
+            });
+            let rules = [
+                ("phone_field", "phone1"),
+                ("priority_field", "p"),
+                ("dupway", dupway),
+                ("dupdiallist", dupdiallist),
+                ("resetstatus", reset),
+                ("emptyagent", reset),
+            ];
+            let url = web.url();
+            let job =
+                by_file.job_of(&by_file.import(&[&[("source", "http"), ("context", &*url)], &rules[..]].concat()));
+            let rejected = rows
+                .iter()
+                .filter(|[phone, name, city, p]| {
+                    let context = format!("phone1={phone}||name={name}||city={city}||p={p}");
+                    one_by_one.import(&[&[("context", &*context)], &rules[..]].concat())["code"] == 2
+                })
+                .count();
+            assert_eq!(job["rejected"].as_u64(), Some(rejected as u64));
+            let order = data(&by_file.query("SELECT order_rows > 0 FROM job", ""))["rows"][0][0].clone();
+            assert_eq!(order == 1, dupdiallist == "ignoreDuplicate", "{order}");
+            let without_times = |host: &Host| {
+                let mut customers = host.customers();
+                customers.iter_mut().for_each(|c| c["updated_at"] = Value::Null);
+                customers.iter_mut().for_each(|c| c["created_at"] = Value::Null);
+                customers
+            };
+            assert_eq!(without_times(&by_file), without_times(&one_by_one), "{main_table} {dupway} {dupdiallist}");
+            let entries = |host: &Host| data(&host.query("SELECT * FROM dial_entry ORDER BY id", ""))["rows"].clone();
+            assert_eq!(entries(&by_file), entries(&one_by_one), "{main_table} {dupway} {dupdiallist}");
+        }
+    }
+}
+
+#[test]
 fn another_campaigns_own_table_does_not_count() {
     let host = Host::new();
     let second = host.campaign(&json!({}));

@@ -3,7 +3,7 @@
 
 use import_cji::fault::shown;
 use import_cji::field::{Field, FieldType, Fields, MOST_FIELDS, RESERVED, fold};
-use import_cji::mapping::Mapping;
+use import_cji::mapping::{Mapping, Wanted};
 use import_cji::merge::{ChangePackage, DupDialList, Dupway, Rules};
 use import_cji::request::Intake;
 use import_cji::time::Zone;
@@ -131,7 +131,12 @@ fn rows(
             continue;
         }
         let before = batch.len();
-        let drafted = mapping.draft(|at| row.get(at).map_or("", String::as_str), &mut batch);
+        let cell = |at: usize| row.get(at).map_or("", String::as_str);
+        let drafted = mapping.draft(cell, &mut batch, Wanted::All);
+        let mut sketch = mapping.batch();
+        assert_eq!(mapping.draft(cell, &mut sketch, Wanted::Key), drafted);
+        let last = batch.len().wrapping_sub(1);
+        assert!(drafted.is_err() || sketch.key_of(0).eq(batch.key_of(last)));
         let wanted = values(row, columns, fields, zone, intake);
         assert_eq!(drafted.is_ok(), wanted.is_some(), "{drafted:?}");
         let Some(wanted) = wanted else {

@@ -8,7 +8,7 @@ use crate::auth;
 use crate::fault::{Fault, Key, shown};
 use crate::field::fold;
 use crate::intake::take;
-use crate::mapping::{Mapping, phone_field, pieces};
+use crate::mapping::{Mapping, Wanted, phone_field, pieces};
 use crate::memory;
 use crate::merge::{Change, Decision, Outcome, group};
 use crate::reply::{Reply, is_jsonp_callback};
@@ -136,7 +136,7 @@ impl Shared {
         let pieces = pieces(record)?;
         let mapping = Mapping::of_record(&pieces, &campaign.fields, &self.options.zone, &request.intake)?;
         let mut batch = mapping.batch();
-        let drafted = mapping.draft(|at| pieces.get(at).map_or("", |piece| piece.value), &mut batch);
+        let drafted = mapping.draft(|at| pieces.get(at).map_or("", |piece| piece.value), &mut batch, Wanted::All);
         drafted.map_err(|fault| fault.within("context"))?;
         let rules = request.intake.rules;
         let groups = group(&batch, self.store.fingerprints());
@@ -149,7 +149,7 @@ impl Shared {
 }
 
 /// What is told of one record.
-fn outcome_of(applied: &Applied, outcome: &Outcome, campaign: &Campaign) -> (Key, String) {
+fn outcome_of(applied: &Applied, outcome: &Outcome<'_>, campaign: &Campaign) -> (Key, String) {
     let customer = applied.customers.first().copied().unwrap_or_default();
     match outcome.decisions.first() {
         Some(Decision::Insert { dial: true }) => {

@@ -106,7 +106,7 @@ impl Table {
     }
 
     fn open_by(opening: Opening<'_>, chunk: usize) -> Result<Table, Fault> {
-        let Limits { max_file_bytes, max_row_bytes } = opening.limits;
+        let max_file_bytes = opening.limits.max_file_bytes;
         let mut bytes = Bytes::open(opening.path, max_file_bytes)?;
         if bytes.head().is_empty() {
             return Err(Fault::new(Key::NotCsv, "the file is empty: it has 0 bytes"));
@@ -129,8 +129,17 @@ impl Table {
                 (encoding, 0)
             }
         };
-        let origin = Origin { path: opening.path.to_owned(), max_file_bytes, encoding, mark, chunk };
-        let mut rows = Rows::new(origin, max_row_bytes.min(MOST_ROW_BYTES))?;
+        Table::begin(Origin { path: opening.path.to_owned(), max_file_bytes, encoding, mark, chunk }, opening, warnings)
+    }
+
+    /// The same table from its beginning again.
+    pub fn again(&self, opening: Opening<'_>) -> Result<Table, Fault> {
+        let again = Table::begin(self.rows.origin().clone(), opening, Vec::new())?;
+        Ok(Table { warnings: self.warnings.clone(), ..again })
+    }
+
+    fn begin(origin: Origin, opening: Opening<'_>, mut warnings: Vec<String>) -> Result<Table, Fault> {
+        let mut rows = Rows::new(origin, opening.limits.max_row_bytes.min(MOST_ROW_BYTES))?;
         kind::refuse_text(rows.ahead()?)?;
         let top = title::find(&mut rows, opening.delrow, opening.titles)?;
         rows.set_delimiter(top.delimiter);
@@ -190,6 +199,7 @@ impl Table {
 }
 
 /// How to read a file from its beginning, as often as wanted.
+#[derive(Clone)]
 struct Origin {
     path: PathBuf,
     max_file_bytes: u64,

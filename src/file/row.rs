@@ -28,6 +28,11 @@ impl Row {
         self.cells.len()
     }
 
+    /// What it takes in memory, about: a cell may be empty.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.defect.len() + self.cells.len() * size_of::<(u32, u32)>()
+    }
+
     /// Whether there are no cells.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
@@ -39,7 +44,7 @@ impl Row {
     }
 
     /// The cells in their order.
-    pub fn cells(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn cells(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator {
         self.cells.iter().map(|span| self.slice(*span))
     }
 

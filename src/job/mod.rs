@@ -1,9 +1,13 @@
 //! Jobs: one for each file that is imported. Made, run, watched, cancelled, taken up again.
 
+mod draft;
 mod files;
+mod firsts;
 pub mod holder;
 mod reader;
+mod repeats;
 mod rest;
+mod rows;
 mod run;
 pub mod worker;
 mod writer;

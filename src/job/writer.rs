@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::reader::{Part, Reading, Rows};
+use super::reader::{Part, Reading};
+use super::rows::Rows;
 use super::run::{Halt, PULSE, Run, held};
 use crate::fault::{Fault, Key};
 use crate::intake::take;
@@ -18,7 +19,7 @@ const CHUNK: Duration = Duration::from_millis(50);
 /// The rows of the first chunk, and the fewest and the most of any.
 const FIRST_ROWS: usize = 250;
 const FEWEST_ROWS: usize = 20;
-const MOST_ROWS: usize = 20_000;
+const MOST_ROWS: usize = 16_000;
 
 impl Run<'_, '_> {
     /// Reads the spooled file on one thread and writes it on this one.
@@ -37,10 +38,11 @@ impl Run<'_, '_> {
             intake: &intake,
             zone: self.runner.zone,
             done: self.job.progress.read,
+            order: self.job.order,
             rows_wanted: &rows_wanted,
         };
         thread::scope(|scope| {
-            let (tell, told) = sync_channel(1);
+            let (tell, told) = sync_channel(0);
             let reader = thread::Builder::new().name("cji-read".into()).spawn_scoped(scope, || {
                 let tell = tell;
                 reading.run(|part| match tell.send(part) {
@@ -49,8 +51,11 @@ impl Run<'_, '_> {
                 });
             });
             reader.map_err(|error| Fault::new(Key::JobNotMade, format!("no thread for the file: {error}")))?;
-            // Dropping `told` when the writing ends, well or not, ends the reader.
-            self.write(campaign, &told, &rows_wanted)
+            // When the writing ends, well or not, the reader has nobody to tell any more.
+            let written = self.write(campaign, &told, &rows_wanted);
+            rows_wanted.store(0, Ordering::Relaxed);
+            drop(told);
+            written
         })
     }
 
@@ -58,9 +63,10 @@ impl Run<'_, '_> {
         loop {
             self.look(false)?;
             match told.recv_timeout(PULSE) {
-                Ok(Part::Opened { title, warnings }) => {
+                Ok(Part::Opened { title, order, warnings }) => {
                     self.warn(warnings);
                     self.job.title = Some(title);
+                    self.job.order = order;
                     held(self.runner.store.job_opened(self.job, self.lease)?)?;
                 }
                 Ok(Part::Rows(rows)) => {

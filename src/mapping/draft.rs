@@ -19,6 +19,15 @@ impl Reasons {
     }
 }
 
+/// Which values of a draft are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// All of them.
+    All,
+    /// Those of the unique key. The rest is looked at for what a row may be refused for; the draft may lack it.
+    Key,
+}
+
 impl Mapping<'_> {
     /// An empty batch for the drafts of this mapping.
     pub fn batch(&self) -> Batch {
@@ -35,11 +44,15 @@ impl Mapping<'_> {
     }
 
     /// Adds a draft of the row whose cells `cell` gives; on a fault the batch stays as it was.
-    pub fn draft<'c>(&self, cell: impl Fn(usize) -> &'c str, batch: &mut Batch) -> Result<(), Fault> {
+    pub fn draft<'c>(&self, cell: impl Fn(usize) -> &'c str, batch: &mut Batch, wanted: Wanted) -> Result<(), Fault> {
         let mut reasons = Reasons::default();
         for (at, column) in self.columns.iter().enumerate() {
             let text = column.cell.map_or("", &cell);
             let Some(field) = self.fields.get(column.field) else { continue };
+            if wanted == Wanted::Key && column.takes_any && self.number != Some(at) {
+                batch.push("");
+                continue;
+            }
             match value::normalize(field.kind, text, self.zone) {
                 Ok(stored) => {
                     if stored.is_empty() && field.required {

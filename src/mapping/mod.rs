@@ -4,11 +4,14 @@ mod draft;
 mod pieces;
 mod title;
 
+use std::borrow::Cow;
+
 use crate::fault::{Fault, Key, shown};
 use crate::field::{FieldType, Fields, fold};
 use crate::request::{Complaints, Intake, Parameter};
 use crate::time::Zone;
 
+pub use draft::Wanted;
 pub use pieces::{Piece, pieces};
 
 /// How the cells of one file, or the pieces of one record, become the columns of a batch.
@@ -32,6 +35,8 @@ pub struct Mapping<'a> {
 struct Column {
     field: usize,
     cell: Option<usize>,
+    /// Whatever its text is, no row is refused for it; and it is not of the key.
+    takes_any: bool,
 }
 
 /// A cell that is used for the dial list alone, or too.
@@ -103,12 +108,15 @@ impl<'a> Mapping<'a> {
         if let Some(fault) = complaints.into_fault() {
             return Err(fault);
         }
-        let mut columns: Vec<Column> = (0..fields.all().len())
-            .filter_map(|field| cell_of(field).map(|cell| Column { field, cell: Some(cell) }))
-            .collect();
+        let column = |field: usize, cell: Option<usize>| {
+            let takes_any = fields.get(field).is_some_and(|field| field.kind == FieldType::Text && !field.required);
+            Column { field, cell, takes_any: takes_any && !fields.key().contains(&field) }
+        };
+        let mut columns: Vec<Column> =
+            (0..fields.all().len()).filter_map(|field| cell_of(field).map(|cell| column(field, Some(cell)))).collect();
         for &field in fields.key().iter().chain(&number) {
             if !columns.iter().any(|c| c.field == field) {
-                columns.push(Column { field, cell: None });
+                columns.push(column(field, None));
             }
         }
         let number = number.and_then(|field| columns.iter().position(|c| c.field == field));
@@ -121,8 +129,8 @@ impl<'a> Mapping<'a> {
     }
 
     /// The number as it is dialled, whatever type its field has; `None`: there is none.
-    pub fn dialled(text: &str) -> Option<String> {
-        crate::value::phone(text).ok().filter(|p| !p.is_empty()).map(std::borrow::Cow::into_owned)
+    pub fn dialled(text: &str) -> Option<Cow<'_, str>> {
+        crate::value::phone(text).ok().filter(|p| !p.is_empty())
     }
 
     fn number_is_checked(&self, column: &Column) -> bool {

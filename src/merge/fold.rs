@@ -1,5 +1,6 @@
 //! A whole batch's fate: each record meets the customer as the records before it left it.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::decide::{Change, Decision, Found, Package, decide};
@@ -89,43 +90,43 @@ impl Slot {
 
 /// A number to be put on the dial list.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entry<'b> {
     /// The customer, an index into [`Outcome::slots`].
     pub slot: usize,
     /// The record whose call it is.
     pub record: usize,
     /// The number.
-    pub phone: String,
+    pub phone: Cow<'b, str>,
 }
 
 /// What a batch does to the store.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct Outcome<'b> {
     /// The customers, as [`Groups`] has them.
     pub slots: Vec<Slot>,
     /// The dial list's new entries, in the order of the records.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Entry<'b>>,
     /// What was decided for each record.
     pub decisions: Vec<Decision>,
 }
 
 /// Decides a batch. `stored`: by slot, what the store has under the key; `package`: the campaign's; `number`: the phone
 /// as it is dialled, or `None` where the text is none.
-pub fn fold(
-    batch: &Batch,
+pub fn fold<'b>(
+    batch: &'b Batch,
     groups: &Groups,
     stored: Vec<Option<Stored>>,
     package: i64,
     rules: Rules,
-    number: impl Fn(&str) -> Option<String>,
-) -> Outcome {
+    number: impl Fn(&str) -> Option<Cow<'_, str>>,
+) -> Outcome<'b> {
     let slots = groups.firsts.iter().zip(stored).map(|(&first, stored)| slot(first, stored, package)).collect();
     let mut outcome = Outcome { slots, entries: Vec::new(), decisions: Vec::with_capacity(batch.len()) };
     for (record, &at) in groups.slots.iter().enumerate() {
         let Some(slot) = outcome.slots.get_mut(at) else { continue };
-        let phone = batch.number.and_then(|column| {
-            let own = batch.value(record, column);
-            number(if own.is_empty() { slot.value(batch, column) } else { own })
+        let phone = batch.number.and_then(|column| match batch.value(record, column) {
+            "" => number(slot.value(batch, column)).map(|phone| Cow::Owned(phone.into_owned())),
+            own => number(own),
         });
         let decision = decide(met(slot, batch, record, rules), phone.is_some(), rules);
         outcome.decisions.push(decision);
@@ -224,8 +225,8 @@ mod tests {
         batch
     }
 
-    fn number(text: &str) -> Option<String> {
-        Some(text.to_owned()).filter(|t| !t.is_empty())
+    fn number(text: &str) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(text)).filter(|t| !t.is_empty())
     }
 
     #[test]

@@ -23,6 +23,13 @@ pub struct Rules {
     pub change_package: ChangePackage,
 }
 
+impl Rules {
+    /// True where no duplicate is put on the dial list.
+    pub fn lists_none(self) -> bool {
+        self.dial_list == DupDialList::IgnoreDuplicate
+    }
+}
+
 /// `dupway`: what becomes of a duplicate's fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dupway {

@@ -73,7 +73,7 @@ pub struct NewJob<'a> {
 /// How far a job is: committed with each chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Data rows done: `inserted + updated + skipped + rejected`. The job's place in the file.
+    /// Data rows done: `inserted + updated + skipped + rejected`. The job's place among its rows, in their order.
     pub read: u64,
     /// New customers.
     pub inserted: u64,
@@ -85,6 +85,15 @@ pub struct Progress {
     pub rejected: u64,
     /// New entries of the dial list.
     pub dial_listed: u64,
+}
+
+/// In which order a job does the rows of its file: repeats come with the first row of their key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// Of so many rows; those after them are done as they come.
+    pub rows: u64,
+    /// A hash of that order.
+    pub digest: u64,
 }
 
 /// A job as the store has it.
@@ -108,6 +117,7 @@ pub struct Job {
     pub spool: Option<String>,
     pub charset: Option<String>,
     pub progress: Progress,
+    pub order: Order,
     pub title: Option<Vec<String>>,
     pub message: String,
     pub warnings: Vec<String>,
@@ -127,7 +137,7 @@ pub struct Reject {
 
 const COLUMNS: &str = "id, campaign, source, url, has_login, intake, delrow, callback, state, run_at, started_at, \
      finished_at, bytes_total, bytes_read, spool, charset, read, inserted, updated, skipped, rejected, dial_listed, \
-     title, message, warnings, cancel_asked";
+     title, message, warnings, cancel_asked, order_rows, order_digest";
 
 impl Store {
     /// Makes a job; with a lease it is running at once, under that lease.
@@ -247,6 +257,7 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
             rejected: count(20)?,
             dial_listed: count(21)?,
         },
+        order: Order { rows: count(26)?, digest: row.get::<_, i64>(27)?.cast_unsigned() },
         title: row.get::<_, Option<String>>(22)?.map(list),
         message: row.get(23)?,
         warnings: list(row.get(24)?),

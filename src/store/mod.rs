@@ -38,12 +38,12 @@ use turn::Turn;
 use catalog::Campaigns;
 pub use catalog::{Campaign, Credential};
 pub use checkpoint::Ahead;
-pub use chunk::{Applied, Chunk, Scouted};
+pub use chunk::{Applied, Chunk, Known, Scouted};
 pub use customers::CustomerChanges;
 pub use dial::DialOutcome;
 pub use filter::{Filter, Scope};
 pub use guesses::Guesses;
-pub use jobs::{Job, JobState, NewJob, Progress, Reject};
+pub use jobs::{Job, JobState, NewJob, Order, Progress, Reject};
 pub use runs::{Cancel, Lease, OpenJob};
 
 /// The most reading connections kept for later.

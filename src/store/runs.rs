@@ -148,12 +148,14 @@ impl Store {
         })
     }
 
-    /// Records the title row and what the user should know of the file. False where another took the job.
+    /// Records the title row, the order of the rows and what the user should know of the file. False where another took the job.
     pub fn job_opened(&self, job: &Job, lease: &Lease) -> Result<bool, Fault> {
         self.write(|t| {
-            let sql = format!("UPDATE job SET title = ?3, warnings = ?4 WHERE {HELD}");
+            let sql =
+                format!("UPDATE job SET title = ?3, warnings = ?4, order_rows = ?5, order_digest = ?6 WHERE {HELD}");
             let (title, warnings) = (job.title.as_deref().map(json), json(&job.warnings));
-            let changed = t.execute(&sql, params![job.id, lease.holder, title, warnings]);
+            let (rows, digest) = (signed(job.order.rows), job.order.digest.cast_signed());
+            let changed = t.execute(&sql, params![job.id, lease.holder, title, warnings, rows, digest]);
             Ok(changed.map_err(storage)? == 1)
         })
     }

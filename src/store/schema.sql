@@ -158,7 +158,9 @@ CREATE TABLE job (
     bytes_read INTEGER NOT NULL DEFAULT 0,        -- fetched so far
     spool TEXT,                                   -- the name of the whole spooled file; NULL: none (yet)
     charset TEXT,                                 -- what the server declared; NULL: nothing
-    read INTEGER NOT NULL DEFAULT 0,              -- data rows done; the job's place in the file too
+    read INTEGER NOT NULL DEFAULT 0,              -- data rows done; the job's place among them, in their order
+    order_rows INTEGER NOT NULL DEFAULT 0,        -- so many of the file's first rows are done in an order of their own
+    order_digest INTEGER NOT NULL DEFAULT 0,      -- what that order must have again when the job is taken up
     inserted INTEGER NOT NULL DEFAULT 0,
     updated INTEGER NOT NULL DEFAULT 0,
     skipped INTEGER NOT NULL DEFAULT 0,

@@ -130,6 +130,9 @@ AROUND(ZuZZN3std4sync4mpmc5array16ChannelZDLTZDTZDGTZD18disconnectZusenders17hZa
 AROUND(ZuZZN3std4sync4mpmc5array16ChannelZDLTZDTZDGTZD20disconnectZureceivers17hZa, , let_go(a))
 AROUND(ZuZZN4core3ptrZadropZuinZuplaceZDLTZDstdZdZdsyncZdZdmpmcZdZdarrayZdZdChannelZDLTZDZa, took(a), )
 
+AROUND(ZuZZN3std4sync4mpmc4zero16ChannelZDLTZDTZDGTZD10disconnect17hZa, , let_go(a))
+AROUND(ZuZZN4core3ptrZadropZuinZuplaceZDLTZDstdZdZdsyncZdZdmpmcZdZdzeroZdZdChannelZDLTZDZa, took(a), )
+
 /* A scoped thread that ends; who waits reads the count inside with an atomic. */
 AROUND(ZuRNvMNtNtCsZa3std6thread6scopedNtZaScopeData29decrementZunumZurunningZuthreads,
        (let_go(a), let_go(a + 8), let_go(a + 16)), )

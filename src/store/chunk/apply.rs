@@ -15,7 +15,13 @@ use crate::time::{Moment, Seconds};
 
 impl Customers<'_, '_> {
     /// Writes what was decided.
-    pub fn apply(&mut self, batch: &Batch, groups: &Groups, outcome: &Outcome, now: Seconds) -> Result<Applied, Fault> {
+    pub fn apply(
+        &mut self,
+        batch: &Batch,
+        groups: &Groups,
+        outcome: &Outcome<'_>,
+        now: Seconds,
+    ) -> Result<Applied, Fault> {
         let (mut new, mut old): (Vec<usize>, Vec<usize>) = Default::default();
         for (at, slot) in outcome.slots.iter().enumerate() {
             if slot.stored.is_some() { old.push(at) } else { new.push(at) }
@@ -81,7 +87,7 @@ impl Customers<'_, '_> {
         })
     }
 
-    fn update(&self, batch: &Batch, outcome: &Outcome, old: &[usize], now: Seconds) -> Result<(), Fault> {
+    fn update(&self, batch: &Batch, outcome: &Outcome<'_>, old: &[usize], now: Seconds) -> Result<(), Fault> {
         if old.is_empty() {
             return Ok(());
         }
@@ -126,7 +132,7 @@ impl Customers<'_, '_> {
     }
 
     /// Takes the new customers, and the changed values of others, up in the indexes.
-    fn keep_indexes(&self, batch: &Batch, groups: &Groups, outcome: &Outcome, ids: &[i64]) -> Result<(), Fault> {
+    fn keep_indexes(&self, batch: &Batch, groups: &Groups, outcome: &Outcome<'_>, ids: &[i64]) -> Result<(), Fault> {
         let (transaction, fingerprints) = (self.chunk.c(), self.chunk.fingerprints);
         for index in self.indexes {
             let slots = outcome.slots.iter().zip(ids);
@@ -151,7 +157,7 @@ impl Customers<'_, '_> {
 #[derive(Debug)]
 pub(super) struct NewCustomers<'v> {
     pub batch: &'v Batch,
-    pub outcome: &'v Outcome,
+    pub outcome: &'v Outcome<'v>,
     pub fields: &'v Fields,
     /// Their slots, in the order of their ids.
     pub slots: &'v [usize],
@@ -183,11 +189,11 @@ impl<'v> NewCustomers<'v> {
 }
 
 /// What comes on the dial list: customers, numbers and calls.
-fn entries<'v>(batch: &Batch, outcome: &'v Outcome, ids: &[i64]) -> Result<Vec<(i64, &'v str, Call)>, Fault> {
-    let one = |entry: &'v Entry| {
+fn entries<'v>(batch: &Batch, outcome: &'v Outcome<'_>, ids: &[i64]) -> Result<Vec<(i64, &'v str, Call)>, Fault> {
+    let one = |entry: &'v Entry<'_>| {
         let customer = ids.get(entry.slot).copied();
         let customer = customer.ok_or_else(|| Fault::new(Key::Storage, "a dial list entry has no customer"))?;
-        Ok((customer, entry.phone.as_str(), batch.call(entry.record)))
+        Ok((customer, &*entry.phone, batch.call(entry.record)))
     };
     outcome.entries.iter().map(one).collect()
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-pub use super::index::Scouted;
 use super::index::{self, Index};
+pub use super::index::{Known, Scouted};
 use super::tables::table_name;
 use super::{Campaign, Store, execute, quoted, storage};
 use crate::fault::Fault;
@@ -81,11 +81,37 @@ impl Store {
 }
 
 impl Store {
+    /// Looks up, once for many batches, who may have these unique keys; `None`: that would not be worth its while, or fails.
+    pub fn known(
+        &self,
+        campaign: &Campaign,
+        fingerprints: impl FnOnce() -> Option<Vec<u64>>,
+        goes_on: impl Fn() -> bool,
+    ) -> Option<Known> {
+        let is_large = |c: &Connection| match index::of(c, campaign)?.first() {
+            Some(index) if index.is_large(c)? => index.known(c).map(Some),
+            _ => Ok(None),
+        };
+        let mut known = self.path().and_then(|_| self.read(is_large).ok()).flatten()?;
+        let fingerprints = fingerprints()?;
+        // Some at a time: others wait for the end of each reading.
+        for some in fingerprints.chunks(Known::AT_ONCE) {
+            let look = |c: &Connection| match index::of(c, campaign)?.first() {
+                Some(index) => index.look(c, some, &mut known),
+                None => Ok(false),
+            };
+            if !goes_on() || !self.read(look).unwrap_or(false) {
+                return None;
+            }
+        }
+        Some(known)
+    }
+
     /// Looks up ahead, without the write lock, who may have the unique keys of a batch. Where that fails, or could only
     /// wait for the writer (a store in memory), nothing was found ahead.
-    pub fn scout(&self, campaign: &Campaign, groups: &Groups) -> Scouted {
+    pub fn scout(&self, campaign: &Campaign, groups: &Groups, known: Option<&Known>) -> Scouted {
         let look = |c: &Connection| match index::of(c, campaign)?.first() {
-            Some(index) => index.scout(c, &groups.fingerprints),
+            Some(index) => index.scout(c, &groups.fingerprints, known),
             None => Ok(Scouted::default()),
         };
         self.path().and_then(|_| self.read(look).ok()).unwrap_or_default()

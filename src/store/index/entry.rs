@@ -135,13 +135,9 @@ impl<'b> Block<'b> {
         bytes
     }
 
-    /// The customers at these places, and where the first of them stands, or would: `from` or later. In steps that grow, as
-    /// who looks for many places in order finds the next one near.
-    pub fn customers(
-        self,
-        places: &RangeInclusive<Place>,
-        from: usize,
-    ) -> (usize, impl Iterator<Item = i64> + use<'b>) {
+    /// The entries at these places, and where the first of them stands, or would: `from` or later. In steps that grow, as who
+    /// looks for many places in order finds the next one near.
+    pub fn at(self, places: &RangeInclusive<Place>, from: usize) -> (usize, impl Iterator<Item = Entry> + use<'b>) {
         let is_before = |at: usize| self.place(at).is_some_and(|place| place < *places.start());
         let (mut from, mut step) = (from, 1);
         while is_before(from + step - 1) {
@@ -155,7 +151,14 @@ impl<'b> Block<'b> {
         }
         let end = *places.end();
         let entries = self.0.get(from * BYTES..).unwrap_or_default().chunks_exact(BYTES).map(Entry::read);
-        (from, entries.take_while(move |entry| entry.place() <= end).map(Entry::customer))
+        (from, entries.take_while(move |entry| entry.place() <= end))
+    }
+
+    /// The entries at places that `may` be wanted, which is asked of each.
+    pub fn that(self, may: impl Fn(Place) -> bool) -> impl Iterator<Item = Entry> {
+        let place =
+            |bytes: &&[u8]| bytes.first_chunk().map_or(0, |head| u64::from_be_bytes(*head) >> (u64::BITS - PLACE_BITS));
+        self.0.chunks_exact(BYTES).filter(move |bytes| may(place(bytes))).map(Entry::read)
     }
 }
 

@@ -23,8 +23,9 @@ use super::tables::table_name;
 use super::{Campaign, quoted, storage};
 use crate::fault::{Fault, Key};
 use crate::field::{FieldType, Fields};
-use entry::Entry;
+use crate::memory;
 pub use entry::Kind;
+use entry::{Entry, Place};
 use segments::Segments;
 
 /// An index of a customer table.
@@ -43,10 +44,44 @@ impl Index {
         self.find_since(c, fingerprints, &Scouted::default())
     }
 
-    /// Finds the same ahead, for one who will ask again under the write lock.
-    pub fn scout(&self, c: &Connection, fingerprints: &[u64]) -> Result<Scouted, Fault> {
+    /// Finds the same ahead, for one who will ask again under the write lock. `known`: of these fingerprints too.
+    pub fn scout(&self, c: &Connection, fingerprints: &[u64], known: Option<&Known>) -> Result<Scouted, Fault> {
         let stamp = Segments::of(c, self.number)?.stamp()?;
-        Ok(Scouted { index: self.number, stamp, found: self.find(c, fingerprints)? })
+        let before = known.and_then(|known| known.of(self, fingerprints)).unwrap_or_default();
+        Ok(Scouted { index: self.number, stamp, found: self.find_since(c, fingerprints, &before)? })
+    }
+
+    /// True where to look through the index for each batch is much of the batch's work.
+    pub fn is_large(&self, c: &Connection) -> Result<bool, Fault> {
+        const LARGE: usize = 1_000_000;
+        Ok(Segments::of(c, self.number)?.entries()? >= LARGE)
+    }
+
+    /// Nothing known yet, from now on.
+    pub fn known(&self, c: &Connection) -> Result<Known, Fault> {
+        let stamp = Segments::of(c, self.number)?.stamp()?;
+        Ok(Known { index: self.number, stamp, asked: Vec::new(), found: Vec::new() })
+    }
+
+    /// Looks for the customers of fingerprints that come, in order, after those that are known. False: they are too many to
+    /// be kept.
+    pub fn look(&self, c: &Connection, fingerprints: &[u64], known: &mut Known) -> Result<bool, Fault> {
+        const MOST: usize = 1 << 19;
+        const OF_ONE: usize = 64;
+        memory::ask("what is looked up", fingerprints.len() * OF_ONE)?;
+        let place = |fingerprint: &u64| *self.kind.places(*fingerprint).start();
+        let found = self.find(c, fingerprints)?;
+        let has_room = known.asked.try_reserve(fingerprints.len()).and_then(|()| known.found.try_reserve(found.len()));
+        if has_room.is_err() || known.found.len() + found.len() > MOST {
+            return Ok(false);
+        }
+        known.asked.extend(fingerprints.iter().map(place));
+        known
+            .found
+            .extend(found.into_iter().filter_map(|(at, customer)| Some((place(fingerprints.get(at)?), customer))));
+        known.found.sort_unstable();
+        known.found.dedup();
+        Ok(true)
     }
 
     /// Who was found ahead, and who may have come since: entries stay, so that only what is newer is looked through.
@@ -67,6 +102,37 @@ impl Index {
     pub fn add(&self, c: &Connection, customers: impl Iterator<Item = (u64, i64)>) -> Result<(), Fault> {
         let entries = customers.map(|(fingerprint, customer)| Entry::new(self.kind, fingerprint, customer));
         Segments::of(c, self.number)?.add(entries.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Who was found in a unique key's index for many fingerprints, in order.
+#[derive(Debug)]
+pub struct Known {
+    index: i64,
+    stamp: i64,
+    /// The places that were looked at.
+    asked: Vec<Place>,
+    /// Who is there.
+    found: Vec<(Place, i64)>,
+}
+
+impl Known {
+    /// How many fingerprints are looked for at once.
+    pub const AT_ONCE: usize = 1 << 17;
+
+    /// What is known of these fingerprints, which are in order. `None`: not all of them were asked for.
+    fn of(&self, index: &Index, fingerprints: &[u64]) -> Option<Scouted> {
+        let (mut asked, mut rest) = (&self.asked[..], &self.found[..]);
+        let mut found = Vec::new();
+        for (at, fingerprint) in fingerprints.iter().enumerate() {
+            let wanted = *index.kind.places(*fingerprint).start();
+            asked = asked.get(asked.partition_point(|place| *place < wanted)..)?;
+            asked.first().filter(|place| **place == wanted)?;
+            rest = rest.get(rest.partition_point(|(place, _)| *place < wanted)..)?;
+            let here = rest.iter().take_while(|(place, _)| *place == wanted);
+            found.extend(here.map(|&(_, customer)| (at, customer)));
+        }
+        Some(Scouted { index: self.index, stamp: self.stamp, found })
     }
 }
 

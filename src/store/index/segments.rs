@@ -71,7 +71,13 @@ impl<'c> Segments<'c> {
     ) -> Result<(), Fault> {
         let recent = Segment { number: RECENT, entries: OF_A_BLOCK, target: None, stamp: i64::MAX };
         let newer = self.all()?.into_iter().filter(|segment| segment.stamp > since);
-        newer.chain([recent]).try_for_each(|segment| self.find_in(&segment, wanted, found))
+        let wanted = Places::new(wanted);
+        newer.chain([recent]).try_for_each(|segment| self.find_in(&segment, &wanted, found))
+    }
+
+    /// How many entries there are, but for the recent ones.
+    pub fn entries(&self) -> Result<usize, Fault> {
+        Ok(self.all()?.iter().map(|segment| segment.entries).sum())
     }
 
     /// The stamp of the newest entry, but for the recent ones: it rises with each addition.
@@ -79,29 +85,33 @@ impl<'c> Segments<'c> {
         Ok(self.all()?.iter().map(|segment| segment.stamp).max().unwrap_or(0))
     }
 
-    fn find_in(
-        &self,
-        segment: &Segment,
-        wanted: &[RangeInclusive<Place>],
-        found: &mut Vec<(usize, i64)>,
-    ) -> Result<(), Fault> {
-        let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else { return Ok(()) };
+    fn find_in(&self, segment: &Segment, wanted: &Places<'_>, found: &mut Vec<(usize, i64)>) -> Result<(), Fault> {
+        let places = wanted.places;
+        let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
+        let all = *first.start()..=*last.end();
         // To read a block next to the last one costs a third of finding one.
-        let is_dense = wanted.len() > segment.entries / OF_A_BLOCK / 3;
-        if !is_dense {
-            return wanted.iter().enumerate().try_for_each(|(at, places)| {
+        if places.len() <= segment.entries / OF_A_BLOCK / 3 {
+            return places.iter().enumerate().try_for_each(|(at, places)| {
                 self.visit(segment.number, places, |block| {
-                    found.extend(block.customers(places, 0).1.map(|id| (at, id)));
+                    found.extend(block.at(places, 0).1.map(|entry| (at, entry.customer())));
                 })
             });
         }
+        // To look at an entry costs a sixteenth of finding a place among them.
+        if !wanted.map.is_empty() && segment.entries / 16 <= places.len() {
+            return self.visit(segment.number, &all, |block| {
+                for entry in block.that(|place| wanted.may_have(place)) {
+                    found.extend(wanted.at(entry.place()).map(|at| (at, entry.customer())));
+                }
+            });
+        }
         let mut next = 0;
-        self.visit(segment.number, &(*first.start()..=*last.end()), |block| {
+        self.visit(segment.number, &all, |block| {
             let Some(end) = block.last_place() else { return };
             let (mut from, first) = (0, next);
-            for (at, places) in wanted.iter().enumerate().skip(first).take_while(|(_, p)| *p.start() <= end) {
-                let (place, customers) = block.customers(places, from);
-                found.extend(customers.map(|id| (at, id)));
+            for (at, places) in places.iter().enumerate().skip(first).take_while(|(_, p)| *p.start() <= end) {
+                let (place, entries) = block.at(places, from);
+                found.extend(entries.map(|entry| (at, entry.customer())));
                 from = place;
                 // What goes on in the next block is asked for there again.
                 if *places.end() <= end {
@@ -290,6 +300,52 @@ impl<'c> Segments<'c> {
     /// The id of the block of a segment that begins at this place.
     fn id(&self, segment: i64, first: Place) -> i64 {
         (self.index << SEGMENT_BITS | segment) << PLACE_BITS | first.cast_signed()
+    }
+}
+
+/// Places that are looked for, in order; and a map with a bit for each small part of all places, which tells of nearly every
+/// other place that it is not among them.
+#[derive(Debug)]
+struct Places<'w> {
+    places: &'w [RangeInclusive<Place>],
+    /// Empty where there are too few places for it.
+    map: Vec<u64>,
+    /// The bits of a place that its bit does not tell.
+    shift: u32,
+}
+
+impl<'w> Places<'w> {
+    fn new(places: &'w [RangeInclusive<Place>]) -> Self {
+        const FEW: usize = 16;
+        /// A part has at least all places of a fingerprint, and the map at most 512 KiB.
+        const MOST_BITS: u32 = 22;
+        if places.len() < FEW {
+            return Self { places, map: Vec::new(), shift: 0 };
+        }
+        let bits = (places.len() * 64).next_power_of_two().ilog2().min(MOST_BITS);
+        let mut wanted = Self { places, map: vec![0; 1 << (bits - u64::BITS.ilog2())], shift: PLACE_BITS - bits };
+        for place in places {
+            let (word, bit) = wanted.bit(*place.start());
+            wanted.map.get_mut(word).into_iter().for_each(|word| *word |= bit);
+        }
+        wanted
+    }
+
+    fn bit(&self, place: Place) -> (usize, u64) {
+        let part = place >> self.shift;
+        (usize::try_from(part / u64::from(u64::BITS)).unwrap_or(usize::MAX), 1 << (part % u64::from(u64::BITS)))
+    }
+
+    fn may_have(&self, place: Place) -> bool {
+        let (word, bit) = self.bit(place);
+        self.map.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// The positions of those that this place is of.
+    fn at(&self, place: Place) -> impl Iterator<Item = usize> {
+        let from = self.places.partition_point(|places| *places.end() < place);
+        let of = self.places.iter().enumerate().skip(from).take_while(move |(_, places)| *places.start() <= place);
+        of.map(|(at, _)| at)
     }
 }
 

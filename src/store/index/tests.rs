@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use rusqlite::Connection;
 
+use super::Index;
 use super::entry::{Entry, Kind, OF_A_BLOCK};
 use super::segments::Segments;
 use crate::catalog;
@@ -217,6 +218,44 @@ fn who_looked_ahead_looks_through_what_is_newer_alone() {
         all += usize::from(newer.len() as u64 == next);
     }
     assert_eq!(all, 0, "everything was looked through again");
+}
+
+/// What was looked up for many batches at once serves those of whom all were asked for, and no other.
+#[test]
+fn who_is_known_is_found_and_who_was_not_asked_for_too() {
+    let c = database();
+    let index = Index { number: INDEX, kind: Kind::Unique, fields: vec![0] };
+    let add = |from: u64, to: u64| index.add(&c, (from..to).map(|n| (fingerprint(n), n as i64))).unwrap();
+    let sorted = |numbers: std::ops::Range<u64>| {
+        let mut fingerprints: Vec<_> = numbers.map(fingerprint).collect();
+        fingerprints.sort_unstable();
+        fingerprints
+    };
+    add(0, 20_000);
+    let mut known = index.known(&c).unwrap();
+    // Their last bits are not known; half of them are nobody's yet.
+    let asked: Vec<u64> = sorted(10_000..30_000).iter().map(|fingerprint| fingerprint & !0xFF_FFFF).collect();
+    for some in asked.chunks(3_000) {
+        assert!(index.look(&c, some, &mut known).unwrap());
+    }
+    add(20_000, 21_000);
+    for (batch, is_known) in
+        [(10_000..13_000, true), (19_500..20_500, true), (29_000..29_100, true), (9_000..11_000, false)]
+    {
+        let fingerprints = sorted(batch.clone());
+        let told = known.of(&index, &fingerprints);
+        assert_eq!(told.is_some(), is_known, "{batch:?}");
+        let stored = batch.clone().filter(|n| *n < 21_000).map(|n| n as i64).collect::<BTreeSet<_>>();
+        let scouted = index.scout(&c, &fingerprints, Some(&known)).unwrap();
+        let found = index.find_since(&c, &fingerprints, &scouted).unwrap();
+        for (at, customer) in &found {
+            assert_eq!(fingerprints[*at], fingerprint(*customer as u64), "{batch:?}");
+        }
+        let found: BTreeSet<i64> = found.into_iter().map(|(_, customer)| customer).collect();
+        assert_eq!(found, stored, "{batch:?}");
+    }
+    let none = index.known(&c).unwrap();
+    assert!(none.of(&index, &sorted(0..5)).is_none());
 }
 
 #[test]
