@@ -107,8 +107,7 @@ impl<'b> Block<'b> {
 
     /// The place of an entry, without the rest of it.
     fn place(self, at: usize) -> Option<Place> {
-        let head = self.0.get(at * BYTES..)?.first_chunk()?;
-        Some(u64::from_be_bytes(*head) >> (u64::BITS - PLACE_BITS))
+        place_of(self.0.get(at * BYTES..)?)
     }
 
     /// The greatest place.
@@ -156,10 +155,13 @@ impl<'b> Block<'b> {
 
     /// The entries at places that `may` be wanted, which is asked of each.
     pub fn that(self, may: impl Fn(Place) -> bool) -> impl Iterator<Item = Entry> {
-        let place =
-            |bytes: &&[u8]| bytes.first_chunk().map_or(0, |head| u64::from_be_bytes(*head) >> (u64::BITS - PLACE_BITS));
-        self.0.chunks_exact(BYTES).filter(move |bytes| may(place(bytes))).map(Entry::read)
+        self.0.chunks_exact(BYTES).filter(move |entry| place_of(entry).is_some_and(&may)).map(Entry::read)
     }
+}
+
+/// The place of the entry that these bytes begin with.
+fn place_of(entry: &[u8]) -> Option<Place> {
+    entry.first_chunk().map(|head| u64::from_be_bytes(*head) >> (u64::BITS - PLACE_BITS))
 }
 
 /// Entries in their order, cut into blocks: a full page each, but never between two of the same place.

@@ -75,11 +75,13 @@ impl Index {
         if has_room.is_err() || known.found.len() + found.len() > MOST {
             return Ok(false);
         }
+        let before = known.found.len();
         known.asked.extend(fingerprints.iter().map(place));
         known
             .found
             .extend(found.into_iter().filter_map(|(at, customer)| Some((place(fingerprints.get(at)?), customer))));
-        known.found.sort_unstable();
+        // Those before are of earlier places, but for one that both have.
+        known.found.get_mut(before..).unwrap_or_default().sort_unstable();
         known.found.dedup();
         Ok(true)
     }
