@@ -216,7 +216,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::merge::{ChangePackage, DupDialList, Dupway, Rules};
+    use crate::merge::Rules;
     use crate::request::Intake;
     use crate::store::{Durability, NewJob};
 
@@ -256,20 +256,13 @@ mod tests {
         let store = Store::open(location.to_str().unwrap(), Durability::Normal).unwrap();
         store.team_add("team", "").unwrap();
         let campaign = store.campaign_add("team", &crate::catalog::campaign(r#"{"name":"Spring"}"#).unwrap()).unwrap();
-        let rules = Rules {
-            empty_agent: false,
-            reset_status: false,
-            dupway: Dupway::Skip,
-            dial_list: DupDialList::All,
-            change_package: ChangePackage::Skip,
-        };
         let (phone_field, priority_field, dialtime_field) = Default::default();
         let new = NewJob {
             campaign,
             source: "http",
             url: "http://localhost/",
             has_login: true,
-            intake: &Intake { phone_field, priority_field, dialtime_field, rules },
+            intake: &Intake { phone_field, priority_field, dialtime_field, rules: Rules::UPDATE },
             delrow: 0,
             callback: "",
             run_at: 0,

@@ -128,22 +128,25 @@ mod tests {
     use crate::field::{Field, FieldType, Fields};
     use crate::file::{Limits, Opening};
     use crate::fingerprint::Fingerprints;
-    use crate::merge::{ChangePackage, DupDialList, Dupway, Rules};
+    use crate::merge::Rules;
     use crate::request::Intake;
     use crate::store::Order;
     use crate::time::Zone;
 
-    const RULES: Rules = Rules {
-        empty_agent: false,
-        reset_status: false,
-        dupway: Dupway::Update,
-        dial_list: DupDialList::IgnoreDuplicate,
-        change_package: ChangePackage::Skip,
-    };
-
     /// Has the rows done in parts of `wanted`, after `done` that are done already in this order; tells the name or the line of
     /// each, and the order.
     fn done_in_order(text: &str, window: Window, wanted: usize, done: u64) -> (Vec<String>, Order) {
+        looked_at(text, window, wanted, done, || true)
+    }
+
+    /// The same, where the look ahead goes on as long as `goes_on` says so.
+    fn looked_at(
+        text: &str,
+        window: Window,
+        wanted: usize,
+        done: u64,
+        goes_on: impl Fn() -> bool,
+    ) -> (Vec<String>, Order) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list.csv");
         fs::write(&path, text).unwrap();
@@ -154,12 +157,12 @@ mod tests {
         let limits = Limits { max_file_bytes: 1 << 30, max_row_bytes: 1 << 20 };
         let opening = Opening { path: &path, charset: None, delrow: 0, titles: &fields, limits };
         let (phone_field, priority_field, dialtime_field) = Default::default();
-        let intake = Intake { phone_field, priority_field, dialtime_field, rules: RULES };
+        let intake = Intake { phone_field, priority_field, dialtime_field, rules: Rules::UPDATE };
         let zone = Zone::named("UTC").unwrap();
         let mut table = Table::open(opening).unwrap();
         let again = table.again(opening).unwrap();
         let mapping = Mapping::by_title(&table.title().unwrap().cells, &fields, &zone, &intake).unwrap();
-        let looked = Repeats::look(&mut table, &mapping, &Fingerprints::default(), window, || true).unwrap();
+        let looked = Repeats::look(&mut table, &mapping, &Fingerprints::default(), window, goes_on).unwrap();
         let order = looked.0.order();
         let mut rows = InOrder::new(again, &mapping, looked.0);
         rows.skip(done, || true).unwrap();
@@ -215,6 +218,19 @@ mod tests {
             done_in_order(&text, Window::None, 1, 0).0,
             ["row 0", "row 1", "4", "row 3", "row 4", "row 5", "row 6"]
         );
+    }
+
+    #[test]
+    fn to_look_ahead_can_be_broken_off() {
+        let rows: Vec<(u8, u8)> = (0..6_000_u32).map(|n| (u8::try_from(n % 200).unwrap(), 2)).collect();
+        let text = file(&rows, rows.len()).0;
+        let looked = |times: u32| {
+            let asked = std::cell::Cell::new(0);
+            let goes_on = || asked.replace(asked.get() + 1) < times;
+            looked_at(&text, Window::New, 7, 0, goes_on).1.rows
+        };
+        assert_eq!(looked(u32::MAX), 6_000);
+        assert!((1..1_000).contains(&looked(0)) && looked(0) < looked(5) && looked(5) < 3_000);
     }
 
     #[test]

@@ -202,17 +202,11 @@ fn apply(slot: &mut Slot, change: Change, batch: &Batch, record: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ChangePackage, DupDialList};
+    use super::super::DupDialList;
     use super::*;
     use crate::record::Call;
 
-    const RULES: Rules = Rules {
-        empty_agent: false,
-        reset_status: false,
-        dupway: Dupway::Update,
-        dial_list: DupDialList::All,
-        change_package: ChangePackage::Skip,
-    };
+    const RULES: Rules = Rules { dial_list: DupDialList::All, ..Rules::UPDATE };
 
     fn batch(records: &[[&str; 3]]) -> Batch {
         let mut batch = Batch::new(vec![0, 1, 2], vec![0], Some(0));

@@ -24,6 +24,16 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Duplicates are updated, and nothing else is done to them.
+    #[cfg(test)]
+    pub const UPDATE: Self = Self {
+        empty_agent: false,
+        reset_status: false,
+        dupway: Dupway::Update,
+        dial_list: DupDialList::IgnoreDuplicate,
+        change_package: ChangePackage::Skip,
+    };
+
     /// True where no duplicate is put on the dial list.
     pub fn lists_none(self) -> bool {
         self.dial_list == DupDialList::IgnoreDuplicate

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::DialOutcome;
 use crate::catalog;
 use crate::intake::take;
-use crate::merge::{ChangePackage, DupDialList, Dupway, Rules, group};
+use crate::merge::{DupDialList, Dupway, Rules, group};
 use crate::record::{Batch, Call};
 use std::sync::Arc;
 
@@ -60,13 +60,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Every record is put on the list.
-const RULES: Rules = Rules {
-    empty_agent: false,
-    reset_status: false,
-    dupway: Dupway::Skip,
-    dial_list: DupDialList::All,
-    change_package: ChangePackage::Skip,
-};
+const RULES: Rules = Rules { dupway: Dupway::Skip, dial_list: DupDialList::All, ..Rules::UPDATE };
 
 /// An entry of the twin.
 #[derive(Clone, Debug)]
