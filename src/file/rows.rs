@@ -75,7 +75,8 @@ impl Rows {
                         continue;
                     }
                     row.begin(self.line);
-                    self.put(row, 0, at, true);
+                    // Without a quote before its end.
+                    self.put(row, 0, at, false);
                     self.text.consume(next);
                     self.line += 1;
                     return Ok(true);
@@ -264,7 +265,7 @@ impl Rows {
                 self.origin.encoding.name()
             ));
         }
-        if memchr(0, bytes).is_some() {
+        if self.text.may_hold_nul() && memchr(0, bytes).is_some() {
             row.add_defect("the row holds a NUL");
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
+use memchr::memchr;
 
 use super::bytes::Bytes;
 use crate::fault::Fault;
@@ -33,6 +34,7 @@ pub(super) struct Text {
     mark: u64,
     chunk: usize,
     ended: bool,
+    has_nul: bool,
 }
 
 /// What turns another encoding into UTF-8.
@@ -80,6 +82,7 @@ impl Text {
             mark: mark as u64,
             chunk: chunk.max(LEAST),
             ended: false,
+            has_nul: false,
         })
     }
 
@@ -91,6 +94,11 @@ impl Text {
     /// Whether nothing comes after the window.
     pub(super) fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// False where there is no NUL in what was read so far.
+    pub(super) fn may_hold_nul(&self) -> bool {
+        self.has_nul
     }
 
     /// Where the window begins, in bytes of text.
@@ -148,6 +156,7 @@ impl Text {
             }
             Some(recoding) => recoding.fill(&mut self.bytes, space)?,
         };
+        self.has_nul |= memchr(0, self.window.get(self.to..self.to + n).unwrap_or_default()).is_some();
         self.to += n;
         self.ended = ended;
         if ended && self.window().last() == Some(&DOS_END) {

@@ -23,7 +23,11 @@ pub struct Groups {
 pub fn group(batch: &Batch, fingerprints: &Fingerprints) -> Groups {
     let compare = |a: usize, b: usize| batch.key_of(a).cmp(batch.key_of(b));
     let mut order: Vec<(u64, usize)> = (0..batch.len()).map(|r| (fingerprints.of(batch.key_of(r)), r)).collect();
-    order.sort_unstable_by(|&(f, a), &(g, b)| f.cmp(&g).then_with(|| compare(a, b)).then(a.cmp(&b)));
+    // Numbers alone, which is twice as fast; then, of those few keys that share a fingerprint, each together.
+    order.sort_unstable();
+    for same in order.chunk_by_mut(|(f, _), (g, _)| f == g).filter(|same| same.len() > 1) {
+        same.sort_by(|&(_, a), &(_, b)| compare(a, b));
+    }
     let mut groups = Groups { slots: vec![0; order.len()], ..Groups::default() };
     let mut last = None;
     for (fingerprint, record) in order {
@@ -62,6 +66,11 @@ impl Slot {
     pub fn source(&self, column: usize) -> Option<usize> {
         let replaced = self.replaced.get(column).copied().flatten();
         replaced.or_else(|| self.stored.is_none().then_some(self.first))
+    }
+
+    /// True for a new customer all whose values come from the record that named it first.
+    pub fn has_one_source(&self) -> bool {
+        self.stored.is_none() && self.replaced.is_empty()
     }
 
     /// True where some value of a stored customer is replaced.
