@@ -238,7 +238,7 @@ fn fill(store: &Path, wanted: &Wanted) -> rusqlite::Result<()> {
     let c = rusqlite::Connection::open(store)?;
     c.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")?;
     let indexes: Vec<(String, String)> = c
-        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND name = 'dial_entry_customer'")?
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND name = 'dial_row_customer'")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     for (name, _) in &indexes {
@@ -258,13 +258,13 @@ fn fill(store: &Path, wanted: &Wanted) -> rusqlite::Result<()> {
         };
         c.execute_batch(&format!(
             "WITH RECURSIVE n(i) AS (SELECT {first} + 1 UNION ALL SELECT i + 1 FROM n WHERE i < {first} + {per_campaign})
-             INSERT INTO dial_entry (campaign, id, customer, phone, priority, dial_time)
-             SELECT {campaign} + 1, i, i, 13800000000 + i, {priority}, {time} FROM n;"
+             INSERT INTO dial_row (place, customer, phone, priority, dial_time)
+             SELECT ({campaign} + 1) * 100000000000 + i, i, 13800000000 + i, {priority}, {time} FROM n;"
         ))?;
     }
     // In its order, so that it is written once from end to end. Plain lists as imports of 20,000 rows leave them.
     c.execute_batch(
-        "INSERT INTO dial_waiting SELECT campaign, priority, ifnull(dial_time, -100000000000) AS due, min(id), max(id)
+        "INSERT INTO dial_waiting SELECT campaign, priority, ifnull(dial_time, -100000000000) AS due, min(place), max(place)
          FROM dial_entry GROUP BY campaign, iif(campaign % 2, id / 20000, id) ORDER BY 1, 2 DESC, 3, 4",
     )?;
     for (_, sql) in &indexes {

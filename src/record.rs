@@ -1,5 +1,7 @@
 //! Records on their way into the store: batches of drafts, and what is known of a customer.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::field::fold;
@@ -122,6 +124,16 @@ impl Batch {
         self.ends.get(at).and_then(|&end| self.text.get(start..end)).unwrap_or_default()
     }
 
+    /// The values of a record in some columns, and how long each of them is.
+    pub fn values(&self, record: usize, columns: Range<usize>) -> (&str, impl Iterator<Item = usize>) {
+        let row = record * self.columns.len();
+        let start = (row + columns.start).checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let ends = self.ends.get(row + columns.start..row + columns.end).unwrap_or_default();
+        let text = self.text.get(start..ends.last().copied().unwrap_or(start)).unwrap_or_default();
+        let lengths = ends.iter().scan(start, |from, &end| Some(end - std::mem::replace(from, end)));
+        (text, lengths)
+    }
+
     /// The record's call.
     pub fn call(&self, record: usize) -> Call {
         self.calls.get(record).copied().unwrap_or_default()
@@ -163,14 +175,24 @@ impl Texts {
     }
 }
 
+impl Texts {
+    /// No texts yet, with room for so many of so many bytes.
+    pub fn with_capacity(count: usize, bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(count) }
+    }
+
+    /// Adds a text.
+    pub fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+}
+
 impl<T: AsRef<str>> FromIterator<T> for Texts {
     fn from_iter<I: IntoIterator<Item = T>>(texts: I) -> Self {
         let texts = texts.into_iter();
-        let mut all = Self { text: String::new(), ends: Vec::with_capacity(texts.size_hint().0) };
-        for text in texts {
-            all.text.push_str(text.as_ref());
-            all.ends.push(all.text.len());
-        }
+        let mut all = Self::with_capacity(texts.size_hint().0, 0);
+        texts.for_each(|text| all.push(text.as_ref()));
         all
     }
 }
@@ -200,6 +222,12 @@ mod tests {
         let all: Vec<_> = (0..batch.len()).map(|r| (batch.value(r, 0), batch.value(r, 1))).collect();
         assert_eq!(all, [("a", ""), ("", "bc"), ("d", "e")]);
         assert_eq!(batch.key_of(1).collect::<Vec<_>>(), ["bc"]);
+        let some = |record, columns| {
+            let (text, lengths) = batch.values(record, columns);
+            (text, lengths.collect::<Vec<_>>())
+        };
+        assert_eq!([some(0, 0..2), some(2, 0..2)], [("a", vec![1, 0]), ("de", vec![1, 1])]);
+        assert_eq!([some(1, 1..2), some(2, 1..1)], [("bc", vec![2]), ("", vec![])]);
         assert_eq!(batch.call(2).priority, 7);
     }
 

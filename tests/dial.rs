@@ -185,7 +185,9 @@ fn a_retried_entry_is_back_with_the_time_and_priority_given() {
 fn an_entry_without_a_lease_here_is_refused_and_stays_as_it_is() {
     let host = filled(3);
     let second = host.campaign(&json!({}));
+    done(&host.import(&[("model_id", second.as_str()), ("context", "phone1=1"), ("phone_field", "phone1")]));
     lease(&host, &host.campaign, 1, 60);
+    assert_eq!(lease(&host, &second, 1, 60), [4]);
     let before = host.entries();
     for (campaign, entry) in [
         (host.campaign.as_str(), "2"),
@@ -197,6 +199,9 @@ fn an_entry_without_a_lease_here_is_refused_and_stays_as_it_is() {
         (&host.campaign, "99999999999999999999"),
         (&second, "1"),
         ("99", "1"),
+        // Where the lists lie side by side, that is how far the next one is.
+        (&host.campaign, "100000000004"),
+        (&second, "-99999999999"),
     ] {
         for outcome in [DONE, RETRY] {
             failed(&host.dial_done(campaign, entry, outcome));

@@ -241,6 +241,8 @@ fn credentials_are_read_by_no_way() {
         "SELECT * FROM dial_waiting",
         "SELECT * FROM dial_list UNION ALL SELECT *, 1, 1 FROM dial_waiting",
         "WITH dial_list AS (SELECT * FROM login) SELECT * FROM dial_list",
+        "WITH dial_entry AS MATERIALIZED (SELECT * FROM login) SELECT * FROM dial_entry",
+        "WITH Dial_Entry AS (SELECT fingerprint_key FROM store) SELECT * FROM dial_entry",
         "SELECT * FROM pragma_table_info('login')",
         "SELECT * FROM pragma_table_list",
         "SELECT * FROM pragma_database_list",
@@ -281,6 +283,8 @@ fn the_documented_tables_are_read() {
         "CAMPAIGN",
     ] {
         data(&host.query(format!("SELECT * FROM {table}"), ""));
+        data(&host.query(format!("SELECT count(*) FROM {table}"), ""));
+        data(&host.query(format!("SELECT * FROM {}", table.to_uppercase()), ""));
     }
 }
 
@@ -359,6 +363,8 @@ fn views_of_one_campaign_read_no_other() {
         let plan = rows(&host, &format!("EXPLAIN QUERY PLAN {sql}"), &json!([])).to_string();
         assert!(plan.contains("(campaign=?)"), "{plan}");
         assert!(!plan.contains("SCAN w") && !plan.contains("SCAN l") && !plan.contains("SCAN job"), "{plan}");
+        // Leases alone are not by the order of dialling.
+        assert_eq!(plan.matches("TEMP B-TREE").count(), usize::from(sql.contains("dial_list")), "{plan}");
     }
 }
 

@@ -82,6 +82,21 @@ fn the_documented_tables_and_columns_are_the_real_ones() {
     }
 }
 
+/// A list is read page by page, whatever its length.
+#[test]
+fn a_page_of_the_dial_list_is_one_range_of_its_table() {
+    let (folder, host) = host();
+    drop(host);
+    let store = rusqlite::Connection::open(folder.path().join("calls.db")).expect("the database");
+    let sql =
+        "EXPLAIN QUERY PLAN SELECT id, phone FROM dial_entry WHERE campaign = ? AND place > ? ORDER BY place LIMIT 9";
+    let mut plan = store.prepare(sql).expect("SQL");
+    let plan: Vec<String> =
+        plan.query_map([1, 0], |row| row.get(3)).expect("a plan").map(|step| step.expect("text")).collect();
+    let range = "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
+    assert_eq!(plan, ["SEARCH c USING INTEGER PRIMARY KEY (rowid=?)", range]);
+}
+
 #[test]
 fn every_promised_column_is_read_and_no_other_table() {
     let (_folder, host) = host();
@@ -96,7 +111,10 @@ fn every_promised_column_is_read_and_no_other_table() {
     for row in data(&tables)["rows"].as_array().expect("rows") {
         let table = row[0].as_str().expect("a name");
         if !promised.contains_key(table) {
-            failed_naming(&host.query(format!("SELECT count(*) FROM {table}"), ""), &["documented"]);
+            // As many rows as the view of them has.
+            if table != "dial_row" {
+                failed_naming(&host.query(format!("SELECT count(*) FROM {table}"), ""), &["documented"]);
+            }
             failed_naming(&host.query(format!("SELECT * FROM {table}"), ""), &["documented"]);
         }
     }

@@ -102,6 +102,10 @@ fn jobs_logins_and_dial_lists_of_earlier_versions_go_on() {
         assert_eq!(states, ["succeeded", "scheduled"]);
         let counts = "SELECT state, count(*) FROM dial_list WHERE campaign = 1 GROUP BY state";
         let states = rows(&library, counts);
+        let ids = rows(&library, "SELECT id, campaign FROM dial_entry ORDER BY id");
+        let campaign = |id: i64| [1, 1201, 1202, 1203].iter().filter(|first| **first <= id).count();
+        let wanted: Vec<_> = (1..=1204).map(|id| json!([id, campaign(id)])).collect();
+        assert_eq!(ids, json!(wanted));
         assert_eq!(states.as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).sum::<i64>(), 1200);
         let next = library.dial_next("1", 2, 60);
         let phones: Vec<&Value> = data(&next)["entries"].as_array().unwrap().iter().map(|e| &e["phone"]).collect();
@@ -129,6 +133,21 @@ print('open', flush=True); sys.stdin.read()";
     drop(other.stdin.take());
     other.wait().unwrap();
     assert_eq!(listed(&open(&path), "1", &json!({"phone1": "13800000007"})), [8]);
+}
+
+#[test]
+fn views_of_the_hosts_own_in_a_store_of_version_1_stay_as_they_are() {
+    let (_folder, path) = store(VERSION_1);
+    let sql = "CREATE VIEW broken AS SELECT missing FROM job;
+               CREATE VIEW leased AS SELECT count(*) FROM dial_lease;
+               DROP VIEW dial_list;";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let library = open(&path);
+    assert_eq!(listed(&library, "1", &json!({"phone1": "13800000007"})), [8]);
+    assert_eq!(rows(&library, "SELECT count(*) FROM dial_list"), json!([[1204]]));
+    drop(library);
+    let store = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(store.query_row("SELECT * FROM leased", [], |row| row.get(0)), Ok(5));
 }
 
 #[test]

@@ -116,7 +116,7 @@ impl Bare {
         let wal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("a mode");
         assert_eq!(wal, "wal");
         let table = one("SELECT customer_table FROM campaign c JOIN package p ON p.id = c.package WHERE c.id = 1");
-        let entry = one("SELECT ifnull(max(id), 0) FROM dial_entry");
+        let entry = one("SELECT ifnull(max(place), 100000000000) FROM dial_row");
         Self { table: format!("customers_{table}"), entry, connection }
     }
 
@@ -132,7 +132,7 @@ impl Bare {
             ))?
             .insert(rusqlite::params_from_iter(row))?;
         self.entry += 1;
-        c.prepare_cached("INSERT INTO dial_entry (campaign, id, customer, phone, priority) VALUES (1, ?, ?, ?, 0)")?
+        c.prepare_cached("INSERT INTO dial_row (place, customer, phone, priority) VALUES (?, ?, ?, 0)")?
             .execute(params![self.entry, customer, row[1]])?;
         c.prepare_cached("COMMIT")?.execute([])?;
         Ok(())

@@ -76,7 +76,7 @@ impl Engine {
         reply(shared.campaign(campaign_id).and_then(|campaign| {
             let entry = id("entry_id", entry_id)?;
             let outcome = read_outcome(outcome, &shared.options.zone)?;
-            shared.store.dial_done(campaign.id, entry, &outcome, &Moment::now())?;
+            shared.store.dial_done(&campaign, entry, &outcome, &Moment::now())?;
             Ok(Reply::done(""))
         }))
     }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 
 use super::firsts::Firsts;
 use super::repeats::{Repeats, Window};
@@ -11,6 +12,7 @@ use crate::fault::{Fault, Key};
 use crate::file::{Limits, Opening, Table};
 use crate::mapping::Mapping;
 use crate::merge::group;
+use crate::record::Batch;
 use crate::request::Intake;
 use crate::store::{Campaign, Order, Store};
 use crate::time::Zone;
@@ -48,9 +50,9 @@ pub struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads the file to its end, or until `tell` breaks off.
-    pub fn run(&self, mut tell: impl FnMut(Part) -> ControlFlow<()>) {
-        let last = match self.read(&mut tell) {
+    /// Reads the file to its end, or until `tell` breaks off. `used`: batches that were told and done.
+    pub fn run(&self, mut tell: impl FnMut(Part) -> ControlFlow<()>, used: &Receiver<Batch>) {
+        let last = match self.read(&mut tell, used) {
             Ok(ControlFlow::Continue(())) => Part::End,
             Ok(ControlFlow::Break(())) => return,
             Err(fault) => Part::Failed(fault),
@@ -59,7 +61,11 @@ impl Reading<'_> {
         let _ = tell(last);
     }
 
-    fn read(&self, tell: &mut impl FnMut(Part) -> ControlFlow<()>) -> Result<ControlFlow<()>, Fault> {
+    fn read(
+        &self,
+        tell: &mut impl FnMut(Part) -> ControlFlow<()>,
+        used: &Receiver<Batch>,
+    ) -> Result<ControlFlow<()>, Fault> {
         let Campaign { fields, id, .. } = self.campaign;
         let opening = Opening {
             path: self.path,
@@ -89,7 +95,7 @@ impl Reading<'_> {
         let mut checkpoints = self.store.ahead();
         loop {
             checkpoints.go_on();
-            let mut part = rows.part(self.rows_wanted.load(Ordering::Relaxed).max(1))?;
+            let mut part = rows.part(self.rows_wanted.load(Ordering::Relaxed).max(1), used.try_recv().ok())?;
             if part.len() == 0 {
                 return Ok(ControlFlow::Continue(()));
             }

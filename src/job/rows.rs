@@ -68,7 +68,7 @@ impl<'m> InOrder<'m> {
                     }
                 }
             } else {
-                count = self.part(usize::try_from(count).unwrap_or(usize::MAX))?.len() as u64;
+                count = self.part(usize::try_from(count).unwrap_or(usize::MAX), None)?.len() as u64;
                 if count == 0 {
                     return Ok(());
                 }
@@ -78,9 +78,11 @@ impl<'m> InOrder<'m> {
         Ok(())
     }
 
-    /// The next rows, so many if there is room for them; none at the end.
-    pub fn part(&mut self, wanted: usize) -> Result<Rows, Fault> {
-        let mut rows = Rows { batch: self.mapping.batch(), ..Rows::default() };
+    /// The next rows, so many if there is room for them; none at the end. `used`: the batch of an earlier part, whose memory
+    /// serves again: to have it anew each time costs more than to copy its rows.
+    pub fn part(&mut self, wanted: usize, used: Option<Batch>) -> Result<Rows, Fault> {
+        let mut rows = Rows { batch: used.unwrap_or_else(|| self.mapping.batch()), ..Rows::default() };
+        rows.batch.clear();
         while rows.len() < wanted && rows.bytes < MOST_BYTES {
             if let Some(repeat) = self.due.next() {
                 let before = rows.batch.bytes();
@@ -168,7 +170,7 @@ mod tests {
         rows.skip(done, || true).unwrap();
         let mut told = Vec::new();
         loop {
-            let part = rows.part(wanted).unwrap();
+            let part = rows.part(wanted, None).unwrap();
             if part.len() == 0 {
                 return (told, order);
             }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::Files;
 use crate::fault::{Fault, Key};
 use crate::file::Limits;
-use crate::source::{FetchError, Location, Network, Protocol, Transfer};
-use crate::store::{Job, JobState, Lease, Store};
+use crate::source::{FetchError, Location, Network, Protocol, Spool, Transfer};
+use crate::store::{Job, JobState, Lease, Memory, Store};
 use crate::time::{Zone, now};
 
 /// How often a run looks up from its work or from waiting.
@@ -70,13 +70,16 @@ pub(super) struct Run<'r, 'e> {
     looked: Instant,
     pub(super) renewed: Instant,
     told: Option<Instant>,
+    /// Of its chunks.
+    pub(super) memory: Memory,
 }
 
 impl Runner<'_> {
     /// Runs a job under its lease, to whatever end. Changes `job` as it goes; the end itself is recorded by the caller.
     pub fn run(&self, job: &mut Job, lease: &mut Lease) -> Ended {
         let now = Instant::now();
-        let mut run = Run { runner: self, job, lease, looked: now, renewed: now, told: None };
+        let mut run =
+            Run { runner: self, job, lease, looked: now, renewed: now, told: None, memory: Memory::default() };
         match run.steps() {
             Ok(()) => Ended::Succeeded,
             Err(ended) => ended,
@@ -98,12 +101,12 @@ impl Run<'_, '_> {
         let campaign = self.runner.store.campaign(self.job.campaign)?;
         let campaign = campaign.ok_or_else(|| Fault::new(Key::CampaignUnknown, "its campaign is gone"))?;
         self.look(true)?;
-        self.fetch()?;
-        self.import(&campaign)
+        let fetched = self.fetch()?;
+        self.import(&campaign, fetched)
     }
 
-    /// Fetches the file, unless an earlier run did.
-    fn fetch(&mut self) -> Result<(), Halt> {
+    /// Fetches the file, unless an earlier run did. It has to be saved.
+    fn fetch(&mut self) -> Result<Option<Spool>, Halt> {
         let runner = self.runner;
         if let Some(name) = self.job.spool.take() {
             let whole = match runner.files.path(&name).map(|path| path.metadata()) {
@@ -117,7 +120,7 @@ impl Run<'_, '_> {
             };
             if whole {
                 self.job.spool = Some(name);
-                return Ok(());
+                return Ok(None);
             }
             if self.job.progress.read > 0 {
                 let rows = self.job.progress.read;
@@ -154,8 +157,7 @@ impl Run<'_, '_> {
         self.job.bytes_read = fetched.bytes;
         self.warn(fetched.warnings);
         self.job.charset = fetched.charset;
-        self.job.spool = Some(runner.files.spool_name(self.job.id, self.lease));
-        held(runner.store.job_fetched(self.job, self.lease)?)
+        Ok(Some(spool))
     }
 
     fn location(&self) -> Result<Location, Fault> {

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use super::reader::{Part, Reading};
@@ -11,6 +11,8 @@ use super::rows::Rows;
 use super::run::{Halt, PULSE, Run, held};
 use crate::fault::{Fault, Key};
 use crate::intake::take;
+use crate::record::Batch;
+use crate::source::Spool;
 use crate::store::Campaign;
 use crate::time::now;
 
@@ -22,9 +24,13 @@ const FEWEST_ROWS: usize = 20;
 const MOST_ROWS: usize = 16_000;
 
 impl Run<'_, '_> {
-    /// Reads the spooled file on one thread and writes it on this one.
-    pub(super) fn import(&mut self, campaign: &Campaign) -> Result<(), Halt> {
-        let path = self.job.spool.as_deref().and_then(|name| self.runner.files.path(name));
+    /// Reads the spooled file on one thread and writes it on this one. `fetched`: it was fetched just now, and is not saved.
+    pub(super) fn import(&mut self, campaign: &Campaign, fetched: Option<Spool>) -> Result<(), Halt> {
+        let name = match &fetched {
+            Some(_) => Some(self.runner.files.spool_name(self.job.id, self.lease)),
+            None => self.job.spool.clone(),
+        };
+        let path = name.as_deref().and_then(|name| self.runner.files.path(name));
         let path = path.ok_or_else(|| Fault::new(Key::Storage, "the spooled file has no name"))?;
         let rows_wanted = AtomicUsize::new(FIRST_ROWS);
         let (charset, intake) = (self.job.charset.clone(), self.job.intake.clone());
@@ -42,24 +48,57 @@ impl Run<'_, '_> {
             rows_wanted: &rows_wanted,
         };
         thread::scope(|scope| {
-            let (tell, told) = sync_channel(0);
+            let ((tell, told), (give_back, given_back)) = (sync_channel(0), sync_channel(1));
             let reader = thread::Builder::new().name("cji-read".into()).spawn_scoped(scope, || {
-                let tell = tell;
-                reading.run(|part| match tell.send(part) {
+                let (tell, used) = (tell, given_back);
+                let tell = |part| match tell.send(part) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(_) => ControlFlow::Break(()),
-                });
+                };
+                reading.run(tell, &used);
             });
             reader.map_err(|error| Fault::new(Key::JobNotMade, format!("no thread for the file: {error}")))?;
+            // Meanwhile the reader looks through the file.
+            let saved = fetched.map_or(Ok(()), |spool| self.save(scope, spool, name));
             // When the writing ends, well or not, the reader has nobody to tell any more.
-            let written = self.write(campaign, &told, &rows_wanted);
+            let written = saved.and_then(|()| self.write(campaign, &told, &give_back, &rows_wanted));
             rows_wanted.store(0, Ordering::Relaxed);
             drop(told);
             written
         })
     }
 
-    fn write(&mut self, campaign: &Campaign, told: &Receiver<Part>, rows_wanted: &AtomicUsize) -> Result<(), Halt> {
+    /// Returns when the fetched file survives a power cut, and the job tells where it is. None of its rows is written before:
+    /// whoever takes the job up must find the others.
+    fn save<'s>(&mut self, scope: &'s Scope<'s, '_>, spool: Spool, name: Option<String>) -> Result<(), Halt> {
+        let (tell, told) = sync_channel(1);
+        // On a slow disk it takes long.
+        let helper = thread::Builder::new().name("cji-save".into()).spawn_scoped(scope, move || {
+            // Nobody wants to know where the run has ended.
+            let _ = tell.send(spool.sync());
+        });
+        helper.map_err(|error| Fault::new(Key::StorageForNow, format!("no thread for the file: {error}")))?;
+        let broke_down = || Err(Fault::new(Key::Storage, "the saving of the file broke down"));
+        let saved = loop {
+            self.look(false)?;
+            match told.recv_timeout(PULSE) {
+                Ok(saved) => break saved,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break broke_down(),
+            }
+        };
+        saved?;
+        self.job.spool = name;
+        held(self.runner.store.job_fetched(self.job, self.lease)?)
+    }
+
+    fn write(
+        &mut self,
+        campaign: &Campaign,
+        told: &Receiver<Part>,
+        give_back: &SyncSender<Batch>,
+        rows_wanted: &AtomicUsize,
+    ) -> Result<(), Halt> {
         loop {
             self.look(false)?;
             match told.recv_timeout(PULSE) {
@@ -72,6 +111,8 @@ impl Run<'_, '_> {
                 Ok(Part::Rows(rows)) => {
                     let took = self.chunk(campaign, &rows)?;
                     rows_wanted.store(next_rows(rows.len(), took), Ordering::Relaxed);
+                    // The reader may have come to its end.
+                    let _ = give_back.try_send(rows.batch);
                 }
                 Ok(Part::Failed(fault)) => return Err(fault.into()),
                 Ok(Part::End) => return Ok(()),
@@ -87,7 +128,7 @@ impl Run<'_, '_> {
     fn chunk(&mut self, campaign: &Campaign, rows: &Rows) -> Result<Duration, Halt> {
         let (id, rules, lease) = (self.job.id, self.job.intake.rules, &mut *self.lease);
         let mut progress = self.job.progress;
-        let (ours, took) = self.runner.store.chunk(|chunk| {
+        let (ours, took) = self.runner.store.chunk(&mut self.memory, |chunk| {
             if !chunk.job_is_held(id, lease)? {
                 return Ok(false);
             }

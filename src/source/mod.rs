@@ -131,7 +131,8 @@ impl Network {
         Ok(Network { options, reach, trust })
     }
 
-    /// Fetches `location` into `spool`, whose bytes are the server's as they came: gzip is not undone here.
+    /// Fetches `location` into `spool`, whose bytes are the server's as they came: gzip is not undone here. They survive a power
+    /// cut after [`Spool::sync`] alone.
     ///
     /// `watch` is called on the calling thread at the start, about every 80 ms, however the network stalls, and at the end. When
     /// it breaks off, `fetch` returns within a second. Only the lookup of a host's name can't be ended: if one hangs, its thread
@@ -167,9 +168,7 @@ impl Network {
             let helper = thread::Builder::new()
                 .name("cji-fetch".into())
                 .spawn_scoped(scope, move || {
-                    let fetched = self.attempts(location, &mut *spool, course);
-                    // Here, since it may take long, and `watch` must be called meanwhile.
-                    let _ = tell.send(fetched.and_then(|fetched| spool.sync().map(|()| fetched)));
+                    let _ = tell.send(self.attempts(location, spool, course));
                 })
                 .map_err(|error| failed(format!("no thread for the fetch: {error}")))?;
             let mut look = || {

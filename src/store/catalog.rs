@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::index::{self, Index};
 use super::tables::{create_table, redefine, table_fields, table_name};
-use super::{Store, storage, views};
+use super::{Store, dial, storage, views};
 use crate::catalog::{CampaignDefinition, Customers};
 use crate::fault::{Fault, Key, shown};
 use crate::field::Fields;
@@ -32,6 +32,8 @@ pub struct Campaign {
     pub table: i64,
     /// The customer table's fields.
     pub fields: Fields,
+    /// The number of its dial list.
+    pub(super) list: i64,
     /// How its customers are found.
     pub(super) indexes: Vec<Index>,
     /// How often main tables had been defined anew when it was read.
@@ -170,7 +172,8 @@ impl Store {
                 }
                 Customers::Join { package, main_table } => joined_package(t, team, *package, *main_table)?,
             };
-            let sql = "INSERT INTO campaign (id, team, package, name) VALUES (?1, ?2, ?3, ?4) RETURNING id";
+            let sql = "INSERT INTO campaign (id, team, package, name, list)
+                       VALUES (?1, ?2, ?3, ?4, (SELECT ifnull(max(list), 0) + 1 FROM campaign)) RETURNING id";
             let row = params![definition.id, team, package, definition.name];
             let id = t.query_row(sql, row, |row| row.get(0)).map_err(storage)?;
             let sql = "SELECT customer_table FROM package WHERE id = ?1";
@@ -216,9 +219,8 @@ impl Store {
             format!("SELECT ifnull(max(id), 0) FROM {table} WHERE ?1 > 0")
         };
         self.read(|c| {
-            let count = |sql: &str, id: i64| c.query_row(sql, [id], |row| row.get(0)).map_err(storage);
-            let entries = count("SELECT count(*) FROM dial_entry WHERE campaign = ?1", campaign.id)?;
-            Ok((count(&customers, campaign.package)?, entries))
+            let customers = c.query_row(&customers, [campaign.package], |row| row.get(0)).map_err(storage)?;
+            Ok((customers, dial::count(c, campaign)?))
         })
     }
 }
@@ -258,7 +260,7 @@ fn joined_package(c: &Connection, team: i64, package: i64, main_table: Option<bo
 /// The campaign of this id.
 pub fn campaign(c: &Connection, id: i64) -> Result<Option<Campaign>, Fault> {
     let sql = "SELECT c.id, c.team, t.orgidentity, c.name, c.package, p.customer_table,
-                      p.customer_table IS t.main_table, (SELECT definitions FROM store)
+                      p.customer_table IS t.main_table, c.list, (SELECT definitions FROM store)
                FROM campaign c JOIN team t ON t.id = c.team JOIN package p ON p.id = c.package WHERE c.id = ?1";
     let mut statement = c.prepare_cached(sql).map_err(storage)?;
     let found = statement
@@ -273,7 +275,8 @@ pub fn campaign(c: &Connection, id: i64) -> Result<Option<Campaign>, Fault> {
                 main_table: row.get(6)?,
                 fields: Fields::default(),
                 indexes: Vec::new(),
-                definitions: row.get(7)?,
+                list: row.get(7)?,
+                definitions: row.get(8)?,
             })
         })
         .optional()

@@ -19,7 +19,7 @@ const AT_ONCE: usize = 100_000;
 pub fn migrate(c: &Connection, version: i64) -> Result<(), Fault> {
     match version {
         0 => {
-            c.execute_batch(include_str!("schema.sql")).map_err(storage)?;
+            c.execute_batch(concat!(include_str!("schema.sql"), include_str!("views.sql"))).map_err(storage)?;
             let sql = "INSERT INTO store (one, name, fingerprint_key, last_dial_entry)
                        VALUES (1, lower(hex(randomblob(8))), randomblob(16), 0)";
             c.execute(sql, []).map(drop).map_err(storage)
@@ -31,7 +31,7 @@ pub fn migrate(c: &Connection, version: i64) -> Result<(), Fault> {
 
 /// Version 1 had SQLite's indexes in the place of ours.
 fn from_1(c: &Connection) -> Result<(), Fault> {
-    c.execute_batch(include_str!("migrations/1_to_2.sql")).map_err(storage)?;
+    c.execute_batch(concat!(include_str!("migrations/1_to_2.sql"), include_str!("views.sql"))).map_err(storage)?;
     let fingerprints = fingerprints(c)?;
     let mut tables = c.prepare("SELECT id FROM customer_table ORDER BY id").map_err(storage)?;
     let tables: Vec<i64> = tables.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(storage)?;

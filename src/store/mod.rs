@@ -38,7 +38,7 @@ use turn::Turn;
 use catalog::Campaigns;
 pub use catalog::{Campaign, Credential};
 pub use checkpoint::Ahead;
-pub use chunk::{Applied, Chunk, Known, Scouted};
+pub use chunk::{Applied, Chunk, Known, Memory, Scouted};
 pub use customers::CustomerChanges;
 pub use dial::DialOutcome;
 pub use filter::{Filter, Scope};

@@ -6,7 +6,8 @@ CREATE TABLE store (
     name TEXT NOT NULL,                           -- 16 random hex digits: part of the names of this store's spool files
     fingerprint_key BLOB NOT NULL,                -- 16 random bytes: the key of the fingerprints in this store's indexes
     definitions INTEGER NOT NULL DEFAULT 0,       -- how often a main table was defined anew: what is known of fields is old then
-    last_dial_entry INTEGER NOT NULL,             -- the id given last to an entry of any dial list; ids are not used again
+    last_dial_entry INTEGER NOT NULL CHECK (last_dial_entry < 100000000000), -- the id given last to an entry of any dial
+                                                  -- list; ids are not used again
     lease_boot TEXT NOT NULL DEFAULT '',          -- the boot of the machine that lease_start belongs to
     lease_start INTEGER NOT NULL DEFAULT 0,       -- what the clock of dial leases showed at that boot, in milliseconds
     lease_seen INTEGER NOT NULL DEFAULT 0         -- what it showed when somebody looked last, give or take a minute
@@ -85,47 +86,49 @@ CREATE TABLE campaign (
     id INTEGER PRIMARY KEY,                       -- unique over all teams
     team INTEGER NOT NULL REFERENCES team (id),
     package INTEGER NOT NULL REFERENCES package (id), -- the customers that it works
-    name TEXT NOT NULL
+    name TEXT NOT NULL,
+    list INTEGER NOT NULL                         -- the number of its dial list, from 1
 ) STRICT;
+
+CREATE UNIQUE INDEX campaign_list ON campaign (list);
 
 CREATE INDEX campaign_package ON campaign (package);
 
--- The dial lists. Clustered by campaign and id, so that an import appends to the campaign's end, and a page of a list is
--- one range. To lease an entry leaves its row alone: taking fifty that lie far apart must not write fifty pages. So each
--- entry is either in dial_waiting or in dial_lease.
-CREATE TABLE dial_entry (
-    campaign INTEGER NOT NULL,                    -- whose dialer calls it
-    id INTEGER NOT NULL,                          -- unique over all campaigns; rises in the order of insertion
+-- The dial lists' entries. The place says whose list it is, so that an import appends to the list's end, and a page of a
+-- list is one range; and it is the rowid, so that SQLite can copy whole records (store/chunk/staged.rs). To lease an entry
+-- leaves its row alone: taking fifty that lie far apart must not write fifty pages. So each entry is either in dial_waiting
+-- or in dial_lease.
+CREATE TABLE dial_row (
+    place INTEGER PRIMARY KEY,                    -- campaign.list * 10^11 + its id, which is unique over all campaigns and
+                                                  -- rises in the order of insertion
     customer INTEGER NOT NULL,                    -- in the campaign's customers_<id>
     phone TEXT NOT NULL,                          -- normalized
     priority INTEGER NOT NULL,                    -- larger is dialled first
     dial_time INTEGER,                            -- not before; NULL: at once
-    may_move INTEGER,                             -- 1: the customer is of a main table; NULL: of a package's own
-    PRIMARY KEY (campaign, id)
-) STRICT, WITHOUT ROWID;
+    may_move INTEGER                              -- 1: the customer is of a main table; NULL: of a package's own
+) STRICT;
 
 -- Which entries go when a customer moves to another package.
-CREATE INDEX dial_entry_customer ON dial_entry (campaign, customer) WHERE may_move;
+CREATE INDEX dial_row_customer ON dial_row (customer) WHERE may_move;
 
 -- The entries that nobody has leased, in the order of dialling: those of one import that follow each other with the same
--- priority and time are one row, which leases shorten from its front. Ids on the way may be of entries that were removed.
+-- priority and time are one row, which leases shorten from its front. Places on the way may be of entries that were removed.
 CREATE TABLE dial_waiting (
     campaign INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     due INTEGER NOT NULL,                         -- the dial time; -100000000000, before all times: at once
-    first INTEGER NOT NULL,                       -- the first entry's id
+    first INTEGER NOT NULL,                       -- the first entry's place
     last INTEGER NOT NULL,                        -- and the last one's
     PRIMARY KEY (campaign, priority DESC, due, first)
 ) STRICT, WITHOUT ROWID;
 
 -- The entries that a dialer has, or had until its lease ran out: those go back to dial_waiting with the next call.
 CREATE TABLE dial_lease (
+    place INTEGER PRIMARY KEY,                    -- the entry's
     campaign INTEGER NOT NULL,
-    id INTEGER NOT NULL,
-    lease_end INTEGER NOT NULL,                   -- when it runs out; in milliseconds since 1970, but by a clock of its own
+    lease_end INTEGER NOT NULL                    -- when it runs out; in milliseconds since 1970, but by a clock of its own
                                                   -- that is not set with the time of day
-    PRIMARY KEY (campaign, id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX dial_lease_end ON dial_lease (campaign, lease_end);
 
@@ -184,22 +187,3 @@ CREATE TABLE job_reject (
     reason TEXT NOT NULL,
     PRIMARY KEY (job, line)
 ) STRICT;
-
--- Views for hosts; each campaign has campaign_<id>_customers besides (store/views.rs). Ask for one campaign: WHERE campaign = ?
-
--- The dial list in the order of dialling, those whose time has not come and leased ones in their places.
-CREATE VIEW dial_list AS
-    SELECT campaign, id, customer, phone, priority, dial_time, state FROM (
-        SELECT w.campaign, e.id, e.customer, e.phone, w.priority, e.dial_time, 'waiting' AS state, w.due, w.first
-        FROM dial_waiting w CROSS JOIN dial_entry e ON e.campaign = w.campaign AND e.id BETWEEN w.first AND w.last
-        UNION ALL
-        SELECT l.campaign, l.id, e.customer, e.phone, e.priority, e.dial_time,
-               iif(l.lease_end > unixepoch('subsec') * 1000, 'leased', 'waiting'), ifnull(e.dial_time, -100000000000), l.id
-        FROM dial_lease l CROSS JOIN dial_entry e ON e.campaign = l.campaign AND e.id = l.id
-        ORDER BY 1, 5 DESC, 8, 9, 2);
-
--- The jobs without what only the library needs.
-CREATE VIEW job_history AS
-    SELECT campaign, id, source, url, state, run_at, started_at, finished_at, bytes_total, bytes_read,
-           read, inserted, updated, skipped, rejected, dial_listed, message, warnings
-    FROM job ORDER BY campaign, id;

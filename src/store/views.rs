@@ -1,4 +1,4 @@
-//! The views: what hosts ask most, under the names that people know. schema.sql has those of all campaigns; each campaign
+//! The views: what hosts ask most, under the names that people know. views.sql has those of all campaigns; each campaign
 //! has one of its customers, `campaign_<id>_customers`, whose columns are the customer's own and then the fields by their
 //! display names.
 

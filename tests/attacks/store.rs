@@ -39,17 +39,19 @@ fn triggers_and_views_of_another_are_not_run() {
         &path,
         "CREATE TRIGGER one AFTER INSERT ON customers_1 BEGIN DELETE FROM campaign; END;
          CREATE TRIGGER two BEFORE UPDATE ON job BEGIN DELETE FROM login; END;
-         CREATE TRIGGER three AFTER INSERT ON dial_entry BEGIN SELECT RAISE(ABORT, 'no'); END;
+         CREATE TRIGGER three AFTER INSERT ON dial_row BEGIN SELECT RAISE(ABORT, 'no'); END;
          CREATE TABLE stolen (a);
          DROP VIEW dial_list;
          CREATE VIEW dial_list AS SELECT 1 AS campaign, verifier AS id, user AS customer FROM login;
+         DROP VIEW dial_entry;
+         CREATE VIEW dial_entry AS SELECT 1 AS campaign, verifier AS id, fingerprint_key AS customer FROM login, store;
          DROP VIEW campaign_1_customers;
          CREATE VIEW campaign_1_customers AS SELECT load_extension('x'), verifier FROM login;",
     );
     let host = host(&path);
     done(&host.import(&[("context", "phone1=77"), ("phone_field", "phone1")]));
     done(&host.job_cancel("1"));
-    for view in ["dial_list", "campaign_1_customers", "stolen"] {
+    for view in ["dial_list", "dial_entry", "campaign_1_customers", "stolen"] {
         let message = failed(&host.query(format!("SELECT * FROM {view}"), "")).to_owned();
         assert!(!message.contains("argon"), "{message}");
     }

@@ -68,7 +68,7 @@ impl Fact {
             }
             Fact::Leased(ids) => {
                 let waits = "SELECT count(*) FROM dial_entry e JOIN dial_waiting w ON w.campaign = e.campaign
-                             AND e.id BETWEEN w.first AND w.last WHERE e.id = ?1";
+                             AND e.place BETWEEN w.first AND w.last WHERE e.id = ?1";
                 ids.iter().all(|id| was_given(c, *id) && number(c, waits, [id]) == 0)
             }
             Fact::Called(id) => {
@@ -104,17 +104,27 @@ fn login(folder: &Path, c: &Connection, job: i64) -> String {
 }
 
 /// What is never true in a sound store: rows found are faults.
-const NEVER: [(&str, &str); 8] = [
+const NEVER: [(&str, &str); 10] = [
     (
         "an entry is neither waiting nor leased, or both",
         "SELECT e.id FROM dial_entry e WHERE 1 <>
              (SELECT count(*) FROM dial_waiting w WHERE w.campaign = e.campaign AND w.priority = e.priority
-              AND w.due = ifnull(e.dial_time, -100000000000) AND e.id BETWEEN w.first AND w.last)
-           + (SELECT count(*) FROM dial_lease l WHERE l.campaign = e.campaign AND l.id = e.id)",
+              AND w.due = ifnull(e.dial_time, -100000000000) AND e.place BETWEEN w.first AND w.last)
+           + (SELECT count(*) FROM dial_lease l WHERE l.campaign = e.campaign AND l.place = e.place)",
     ),
     (
         "a lease has no entry",
-        "SELECT l.id FROM dial_lease l LEFT JOIN dial_entry e ON e.campaign = l.campaign AND e.id = l.id WHERE e.id IS NULL",
+        "SELECT l.place FROM dial_lease l LEFT JOIN dial_entry e ON e.campaign = l.campaign AND e.place = l.place WHERE e.id IS NULL",
+    ),
+    (
+        "a run reaches into another list",
+        "SELECT w.first FROM dial_waiting w JOIN campaign c ON c.id = w.campaign
+         WHERE w.last < w.first OR w.first / 100000000000 <> c.list OR w.last / 100000000000 <> c.list",
+    ),
+    (
+        "an entry or its lease is on no list",
+        "SELECT place FROM (SELECT place FROM dial_row UNION ALL SELECT place FROM dial_lease)
+         WHERE place / 100000000000 NOT IN (SELECT list FROM campaign)",
     ),
     (
         "a waiting priority is not known, or sleeps too long",

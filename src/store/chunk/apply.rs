@@ -22,14 +22,12 @@ impl Customers<'_, '_> {
         outcome: &Outcome<'_>,
         now: Seconds,
     ) -> Result<Applied, Fault> {
-        let (mut new, mut old): (Vec<usize>, Vec<usize>) = Default::default();
-        for (at, slot) in outcome.slots.iter().enumerate() {
-            if slot.stored.is_some() { old.push(at) } else { new.push(at) }
-        }
-        // Each in the table's order: new customers get their ids in the order of their records.
         let known = |at: usize| outcome.slots.get(at).and_then(|slot| slot.stored.as_ref()).map(|stored| stored.id);
+        // Each in the table's order: new customers get their ids in the order of their records.
+        let mut old: Vec<usize> = (0..outcome.slots.len()).filter(|&at| known(at).is_some()).collect();
         old.sort_unstable_by_key(|&at| known(at));
-        new.sort_unstable_by_key(|&at| outcome.slots.get(at).map(|slot| slot.first));
+        let is_first = |&(record, at): &(usize, usize)| groups.firsts.get(at) == Some(&record) && known(at).is_none();
+        let new: Vec<usize> = groups.slots.iter().copied().enumerate().filter(is_first).map(|(_, at)| at).collect();
         let mut ids = vec![0; outcome.slots.len()];
         let given = if new.is_empty() { 0 } else { self.last_id()? };
         let old_ids = old.iter().filter_map(|&at| Some((at, known(at)?)));
@@ -37,7 +35,7 @@ impl Customers<'_, '_> {
             ids.get_mut(at).into_iter().for_each(|given| *given = id);
         }
         let customers = NewCustomers { batch, outcome, fields: &self.campaign.fields, slots: &new, ids: &ids, now };
-        let entries = dial::NewEntries::reserve(self.chunk.c(), entries(batch, outcome, &ids)?)?;
+        let entries = dial::NewEntries::reserve(self.chunk.c(), self.campaign, entries(batch, outcome, &ids)?)?;
         let copied = self.copy(&customers, &entries)?;
         if !copied {
             self.insert(&customers)?;

@@ -19,6 +19,7 @@ use crate::fingerprint::Fingerprints;
 use crate::merge::Groups;
 use crate::record::{Batch, Status, Stored, Texts};
 use alone::Alone;
+pub use alone::Memory;
 
 /// How far apart customers may lie in their table for one question to read both.
 const NEIGHBOURS: i64 = 8;
@@ -56,10 +57,14 @@ pub struct Applied {
 
 impl Store {
     /// Runs one chunk of an import: all of it is done, or nothing. Tells too how long the write lock was held.
-    pub fn chunk<T>(&self, work: impl FnOnce(&mut Chunk<'_>) -> Result<T, Fault>) -> Result<(T, Duration), Fault> {
+    pub fn chunk<T>(
+        &self,
+        memory: &mut Memory,
+        work: impl FnOnce(&mut Chunk<'_>) -> Result<T, Fault>,
+    ) -> Result<(T, Duration), Fault> {
         let mut connection = self.writer.lock();
         let turn = self.turn.take();
-        let alone = Alone::begin(&mut connection)?;
+        let alone = Alone::begin(&mut connection, memory)?;
         drop(turn);
         let since = Instant::now();
         let mut chunk = Chunk { hold: Hold::Alone(alone), fingerprints: self.fingerprints };
@@ -206,17 +211,24 @@ fn has_key(row: &Row<'_>, batch: &Batch, record: usize) -> rusqlite::Result<bool
 }
 
 fn stored(row: &Row<'_>, batch: &Batch) -> rusqlite::Result<Stored> {
-    let values = (0..batch.columns.len()).map(|column| row.get_ref(column + 4).map(text));
+    let columns = 4..4 + batch.columns.len();
+    let mut bytes = 0;
+    for column in columns.clone() {
+        bytes += row.get_ref(column)?.as_bytes().map_or(0, <[u8]>::len);
+    }
+    let mut values = Texts::with_capacity(columns.len(), bytes);
+    for column in columns {
+        values.push(&text(row.get_ref(column)?));
+    }
     let status = row.get_ref(2)?.as_str()?;
     let status = Status::ALL.into_iter().find(|known| known.name() == status).unwrap_or(Status::Open);
-    let values = values.collect::<rusqlite::Result<Texts>>()?;
     Ok(Stored { id: row.get(0)?, package: row.get(1)?, status, has_agent: row.get(3)?, values })
 }
 
 /// A stored value as text; none: empty.
 fn text(value: ValueRef<'_>) -> Cow<'_, str> {
     match value {
-        ValueRef::Text(text) => String::from_utf8_lossy(text),
+        ValueRef::Text(text) => str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed),
         ValueRef::Integer(number) => Cow::Owned(number.to_string()),
         _ => Cow::Borrowed(""),
     }

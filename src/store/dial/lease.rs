@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
 use super::levels::{self, Run};
-use super::{DialOutcome, Entry};
+use super::{DialOutcome, Entry, place};
 use crate::fault::{Fault, Key};
-use crate::store::{Store, lease_clock, storage};
+use crate::store::{Campaign, Store, lease_clock, storage};
 use crate::time::{Moment, Zone};
 
 /// The most run-out leases that one call gives back, so that no call takes seconds: as many as one call gives out at most.
@@ -28,10 +28,10 @@ impl Store {
             let now = lease_clock::keep(t, &at)?;
             give_back(t, campaign, now)?;
             let due = levels::take_due(t, campaign, limit, at.seconds())?;
-            let sql = "INSERT INTO dial_lease (campaign, id, lease_end) VALUES (?1, ?2, ?3)";
+            let sql = "INSERT INTO dial_lease (place, campaign, lease_end) VALUES (?1, ?2, ?3)";
             let mut lease = t.prepare_cached(sql).map_err(storage)?;
             for entry in &due {
-                lease.execute([campaign, entry.id, now.saturating_add(lease_ms)]).map_err(storage)?;
+                lease.execute([entry.place, campaign, now.saturating_add(lease_ms)]).map_err(storage)?;
             }
             Ok(due)
         })?;
@@ -40,61 +40,59 @@ impl Store {
     }
 
     /// Ends the lease of an entry.
-    pub fn dial_done(&self, campaign: i64, entry: i64, outcome: &DialOutcome, at: &Moment) -> Result<(), Fault> {
+    pub fn dial_done(&self, campaign: &Campaign, entry: i64, outcome: &DialOutcome, at: &Moment) -> Result<(), Fault> {
         let (outcome, at) = (outcome.clone(), at.clone());
+        let (campaign, place) = (campaign.id, place(campaign, entry));
         self.write_in_group(move |t| {
             let now = lease_clock::shows(t, &at)?;
-            let sql = "SELECT l.lease_end > ?3 FROM dial_entry e
-                       LEFT JOIN dial_lease l ON l.campaign = e.campaign AND l.id = e.id
-                       WHERE e.campaign = ?1 AND e.id = ?2";
+            let sql =
+                "SELECT l.lease_end > ?2 FROM dial_row e LEFT JOIN dial_lease l ON l.place = e.place WHERE e.place = ?1";
             let mut select = t.prepare_cached(sql).map_err(storage)?;
             let leased: Option<Option<bool>> =
-                select.query_row([campaign, entry, now], |row| row.get(0)).optional().map_err(storage)?;
+                select.query_row(params![place, now], |row| row.get(0)).optional().map_err(storage)?;
             let wrong = |what: &str| Err(Fault::new(Key::RecordBad, format!("entry_id {entry}: {what}")));
             match leased {
                 None => wrong("the campaign's dial list has no such entry (any more)"),
                 Some(None) => wrong("it is not leased"),
                 Some(Some(false)) => wrong("its lease has run out, so it may be another's by now"),
-                Some(Some(true)) => end(t, campaign, entry, &outcome),
+                Some(Some(true)) => end(t, campaign, place, &outcome),
             }
         })
     }
 }
 
-fn end(c: &Connection, campaign: i64, entry: i64, outcome: &DialOutcome) -> Result<(), Fault> {
-    forget(c, campaign, entry)?;
+fn end(c: &Connection, campaign: i64, place: i64, outcome: &DialOutcome) -> Result<(), Fault> {
+    forget(c, place)?;
     match outcome {
         DialOutcome::Done => {
-            let sql = "DELETE FROM dial_entry WHERE campaign = ?1 AND id = ?2";
+            let sql = "DELETE FROM dial_row WHERE place = ?1";
             let mut delete = c.prepare_cached(sql).map_err(storage)?;
-            delete.execute([campaign, entry]).map(drop).map_err(storage)
+            delete.execute([place]).map(drop).map_err(storage)
         }
         DialOutcome::Retry { dial_time, priority } => {
-            let sql = "UPDATE dial_entry SET dial_time = ?3, priority = ifnull(?4, priority)
-                       WHERE campaign = ?1 AND id = ?2 RETURNING priority";
+            let sql = "UPDATE dial_row SET dial_time = ?2, priority = ifnull(?3, priority) WHERE place = ?1 RETURNING priority";
             let mut update = c.prepare_cached(sql).map_err(storage)?;
-            let row = params![campaign, entry, dial_time, priority];
+            let row = params![place, dial_time, priority];
             let priority = update.query_row(row, |row| row.get(0)).map_err(storage)?;
-            levels::put(c, campaign, [Run::of(entry, priority, *dial_time)])
+            levels::put(c, campaign, [Run::of(place, priority, *dial_time)])
         }
     }
 }
 
 /// Takes a lease away, if there is one.
-pub fn forget(c: &Connection, campaign: i64, entry: i64) -> Result<(), Fault> {
-    let sql = "DELETE FROM dial_lease WHERE campaign = ?1 AND id = ?2";
-    c.prepare_cached(sql).and_then(|mut delete| delete.execute([campaign, entry])).map(drop).map_err(storage)
+pub fn forget(c: &Connection, place: i64) -> Result<(), Fault> {
+    let sql = "DELETE FROM dial_lease WHERE place = ?1";
+    c.prepare_cached(sql).and_then(|mut delete| delete.execute([place])).map(drop).map_err(storage)
 }
 
 /// Puts entries back whose lease has run out.
 fn give_back(c: &Connection, campaign: i64, now: i64) -> Result<(), Fault> {
-    let sql = "SELECT e.id, e.customer, e.phone, e.priority, e.dial_time
-               FROM dial_lease l INDEXED BY dial_lease_end
-               CROSS JOIN dial_entry e ON e.campaign = l.campaign AND e.id = l.id
-               WHERE l.campaign = ?1 AND l.lease_end <= ?2 ORDER BY l.lease_end, l.id LIMIT ?3";
+    let sql = "SELECT e.place, e.customer, e.phone, e.priority, e.dial_time
+               FROM dial_lease l INDEXED BY dial_lease_end CROSS JOIN dial_row e ON e.place = l.place
+               WHERE l.campaign = ?1 AND l.lease_end <= ?2 ORDER BY l.lease_end, l.place LIMIT ?3";
     let mut run_out = c.prepare_cached(sql).map_err(storage)?;
     let run_out = run_out.query_map([campaign, now, MOST_BACK], Entry::read).map_err(storage)?;
     let run_out: Vec<Entry> = run_out.collect::<Result<_, _>>().map_err(storage)?;
-    run_out.iter().try_for_each(|entry| forget(c, campaign, entry.id))?;
-    levels::put(c, campaign, run_out.iter().map(|entry| Run::of(entry.id, entry.priority, entry.dial_time)))
+    run_out.iter().try_for_each(|entry| forget(c, entry.place))?;
+    levels::put(c, campaign, run_out.iter().map(|entry| Run::of(entry.place, entry.priority, entry.dial_time)))
 }

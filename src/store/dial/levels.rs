@@ -30,8 +30,8 @@ pub struct Run {
 
 impl Run {
     /// Of one entry.
-    pub fn of(id: i64, priority: i64, dial_time: Option<i64>) -> Self {
-        Self { priority, due: due_at(dial_time), first: id, last: id }
+    pub fn of(place: i64, priority: i64, dial_time: Option<i64>) -> Self {
+        Self { priority, due: due_at(dial_time), first: place, last: place }
     }
 
     /// True where the entry after this run is a part of it, as it is then.
@@ -85,15 +85,15 @@ pub fn take_due(c: &Connection, campaign: i64, limit: usize, now: i64) -> Result
         let last = take_of_level(c, [campaign, priority, now], limit - entries.len(), &mut entries)?;
         if entries.len() < limit {
             lie_down(c, campaign, priority, now)?;
-        } else if let Some((entry, run)) = last {
-            shorten(c, campaign, entry, run)?;
+        } else if let Some((place, run)) = last {
+            shorten(c, campaign, place, run)?;
         }
         above = priority;
     }
     Ok(entries)
 }
 
-/// Finds a level's due entries; tells the last one's id, and its run.
+/// Finds a level's due entries; tells the last one's place, and its run.
 fn take_of_level(
     c: &Connection,
     level: [i64; 3],
@@ -101,9 +101,9 @@ fn take_of_level(
     entries: &mut Vec<Entry>,
 ) -> Result<Option<(i64, Run)>, Fault> {
     let [campaign, priority, now] = level;
-    let sql = "SELECT e.id, e.customer, e.phone, w.priority, e.dial_time, w.due, w.first, w.last
-               FROM dial_waiting w CROSS JOIN dial_entry e ON e.campaign = w.campaign AND e.id BETWEEN w.first AND w.last
-               WHERE w.campaign = ?1 AND w.priority = ?2 AND w.due <= ?3 ORDER BY w.due, w.first, e.id LIMIT ?4";
+    let sql = "SELECT e.place, e.customer, e.phone, w.priority, e.dial_time, w.due, w.first, w.last
+               FROM dial_waiting w CROSS JOIN dial_row e ON e.place BETWEEN w.first AND w.last
+               WHERE w.campaign = ?1 AND w.priority = ?2 AND w.due <= ?3 ORDER BY w.due, w.first, e.place LIMIT ?4";
     let mut select = c.prepare_cached(sql).map_err(storage)?;
     let room = i64::try_from(room).unwrap_or(i64::MAX);
     let mut rows = select.query([campaign, priority, now, room]).map_err(storage)?;
@@ -114,19 +114,19 @@ fn take_of_level(
             Ok((Entry::read(row)?, run))
         };
         let (entry, run) = read().map_err(storage)?;
-        last = Some((entry.id, run));
+        last = Some((entry.place, run));
         entries.push(entry);
     }
     Ok(last)
 }
 
 /// Removes a level's runs up to this entry, all of whose entries were taken, and keeps the rest of its own.
-fn shorten(c: &Connection, campaign: i64, entry: i64, run: Run) -> Result<(), Fault> {
+fn shorten(c: &Connection, campaign: i64, place: i64, run: Run) -> Result<(), Fault> {
     let sql = "DELETE FROM dial_waiting WHERE campaign = ?1 AND priority = ?2 AND (due, first) <= (?3, ?4)";
     let mut delete = c.prepare_cached(sql).map_err(storage)?;
     delete.execute([campaign, run.priority, run.due, run.first]).map_err(storage)?;
-    match entry < run.last {
-        true => insert(c, campaign, Run { first: entry + 1, ..run }),
+    match place < run.last {
+        true => insert(c, campaign, Run { first: place + 1, ..run }),
         false => Ok(()),
     }
 }

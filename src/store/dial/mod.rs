@@ -5,8 +5,10 @@ mod levels;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
+
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 use serde_json::{Value, json};
 
 use levels::Run;
@@ -36,10 +38,40 @@ pub enum DialOutcome {
     },
 }
 
+/// An entry's place in the table is its list's number times this, and its id, which is less: so each list lies together.
+const IDS: i64 = 100_000_000_000;
+
+/// The places of a campaign's list. Its own id 0 nobody has.
+fn places(campaign: &Campaign) -> RangeInclusive<i64> {
+    let first = campaign.list.saturating_mul(IDS);
+    first..=first.saturating_add(IDS - 1)
+}
+
+/// The place of the entry of this id on a campaign's list; for an id that no entry can have, one that no entry has.
+fn place(campaign: &Campaign, id: i64) -> i64 {
+    places(campaign).start().saturating_add(if (0..IDS).contains(&id) { id } else { 0 })
+}
+
+/// The entries' table, and its index.
+pub(super) const TABLE: &str = "dial_row";
+pub(super) const INDEX: &str = "dial_row_customer";
+
+/// What entries have in the column of that name.
+fn may_move(campaign: &Campaign) -> Bound<'static> {
+    campaign.main_table.then_some(1).into()
+}
+
+/// How many entries a campaign's list has.
+pub(super) fn count(c: &Connection, campaign: &Campaign) -> Result<i64, Fault> {
+    let places = places(campaign);
+    let mut count = c.prepare_cached("SELECT count(*) FROM dial_row WHERE place BETWEEN ?1 AND ?2").map_err(storage)?;
+    count.query_row([places.start(), places.end()], |row| row.get(0)).map_err(storage)
+}
+
 /// An entry as a dialer takes it.
 #[derive(Debug)]
 pub(super) struct Entry {
-    id: i64,
+    place: i64,
     customer: i64,
     phone: String,
     priority: i64,
@@ -49,12 +81,12 @@ pub(super) struct Entry {
 impl Entry {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let (customer, phone, priority) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok(Self { id: row.get(0)?, customer, phone, priority, dial_time: row.get(4)? })
+        Ok(Self { place: row.get(0)?, customer, phone, priority, dial_time: row.get(4)? })
     }
 
     fn json(&self, state: &str, zone: &Zone) -> Value {
         json!({
-            "id": self.id,
+            "id": self.place % IDS,
             "customer": self.customer,
             "phone": self.phone,
             "priority": self.priority,
@@ -71,7 +103,9 @@ impl Store {
         let sql = question.sql(filter.limit);
         self.read(|c| {
             let now = lease_clock::shows(c, at)?;
-            let head = [campaign.id, filter.after, now].map(Sql::Integer);
+            let places = places(campaign);
+            let after = place(campaign, filter.after.clamp(0, IDS - 1));
+            let head = [after, *places.end(), now].map(Sql::Integer);
             let mut select = c.prepare_cached(&sql).map_err(storage)?;
             let rows = select.query_map(params_from_iter(head.into_iter().chain(question.values)), |row| {
                 let state = if row.get(5)? { "leased" } else { "waiting" };
@@ -92,8 +126,8 @@ pub(super) struct NewEntries<'e> {
 }
 
 impl<'e> NewEntries<'e> {
-    /// Gives the entries their ids.
-    pub fn reserve(c: &Connection, entries: Vec<(i64, &'e str, Call)>) -> Result<Self, Fault> {
+    /// Gives the entries their ids, and so their places.
+    pub fn reserve(c: &Connection, campaign: &Campaign, entries: Vec<(i64, &'e str, Call)>) -> Result<Self, Fault> {
         if entries.is_empty() {
             return Ok(Self { first: 0, entries });
         }
@@ -101,7 +135,7 @@ impl<'e> NewEntries<'e> {
         let sql = "UPDATE store SET last_dial_entry = last_dial_entry + ?1 RETURNING last_dial_entry";
         let mut reserve = c.prepare_cached(sql).map_err(storage)?;
         let last: i64 = reserve.query_row([count], |row| row.get(0)).map_err(storage)?;
-        Ok(Self { first: last - count + 1, entries })
+        Ok(Self { first: place(campaign, last - count + 1), entries })
     }
 
     pub fn len(&self) -> usize {
@@ -110,42 +144,49 @@ impl<'e> NewEntries<'e> {
 
     /// Writes them by statements.
     pub fn insert(&self, c: &Connection, campaign: &Campaign) -> Result<(), Fault> {
-        let columns = ["campaign", "may_move", "id", "customer", "phone", "priority", "dial_time"].map(str::to_owned);
-        let shared = [Bound::Integer(campaign.id), campaign.main_table.then_some(1).into()];
+        let columns = ["may_move", "place", "customer", "phone", "priority", "dial_time"].map(str::to_owned);
+        let shared = [may_move(campaign)];
         let one = |row: usize| {
-            self.row(row).into_iter().flat_map(|(id, values)| std::iter::once(Bound::Integer(id)).chain(values))
+            self.row(row).into_iter().flat_map(|(place, values)| std::iter::once(Bound::Integer(place)).chain(values))
         };
-        Bulk { table: "dial_entry", columns: &columns, shared: &shared }.insert(c, self.len(), one)
+        Bulk { table: TABLE, columns: &columns, shared: &shared }.insert(c, self.len(), one)
     }
 
-    /// Writes them into a database that is to be lent.
-    pub fn write(&self, image: &mut Image) -> Result<(), TooLarge> {
-        let sql = "CREATE TABLE entry (id INTEGER PRIMARY KEY, customer, phone, priority, dial_time)";
-        let rows = (0..self.len()).filter_map(|row| self.row(row)).map(|(id, values)| (id, values.into_iter()));
-        image.table("entry", sql, rows)
-    }
-
-    /// Copies them from there.
-    pub fn copy(c: &Connection, campaign: &Campaign) -> Result<(), Fault> {
-        let sql = "INSERT INTO dial_entry (campaign, may_move, id, customer, phone, priority, dial_time)
-                   SELECT ?1, ?2, id, customer, phone, priority, dial_time FROM lent.entry";
-        let mut insert = c.prepare_cached(sql).map_err(storage)?;
-        insert.execute(params![campaign.id, campaign.main_table.then_some(1)]).map(drop).map_err(storage)
+    /// Writes them into a database that is to be lent. `table`, `index`: the statements that made their table and its index.
+    pub fn write(
+        &self,
+        image: &mut Image,
+        campaign: &Campaign,
+        table: &str,
+        index: Option<&str>,
+    ) -> Result<(), TooLarge> {
+        let last = may_move(campaign);
+        let rows = (0..self.len()).filter_map(|row| self.row(row));
+        let rows = rows.map(|(place, [a, b, c, d])| (place, [a, b, c, d, last].into_iter()));
+        image.table(TABLE, table, rows)?;
+        let Some(index) = index else { return Ok(()) };
+        let mut keys: Vec<(i64, i64)> = Vec::new();
+        if campaign.main_table {
+            keys.extend((self.first..).zip(&self.entries).map(|(place, &(customer, ..))| (customer, place)));
+            keys.sort_unstable();
+        }
+        let keys = keys.into_iter().map(|(customer, place)| [customer, place].map(Bound::Integer).into_iter());
+        image.index(INDEX, TABLE, index, keys)
     }
 
     fn row(&self, row: usize) -> Option<(i64, [Bound<'e>; 4])> {
         let &(customer, phone, call) = self.entries.get(row)?;
-        let id = self.first + row.cast_signed() as i64;
+        let place = self.first.checked_add(i64::try_from(row).ok()?)?;
         let values =
             [Bound::Integer(customer), Bound::Text(phone), Bound::Integer(call.priority.into()), call.dial_time.into()];
-        Some((id, values))
+        Some((place, values))
     }
 
     /// Lets them wait for a dialler.
     pub fn wait(&self, c: &Connection, campaign: &Campaign) -> Result<(), Fault> {
         let mut runs: Vec<Run> = Vec::new();
-        for (id, &(_, _, call)) in (self.first..).zip(&self.entries) {
-            let run = Run::of(id, call.priority.into(), call.dial_time);
+        for (place, &(_, _, call)) in (self.first..).zip(&self.entries) {
+            let run = Run::of(place, call.priority.into(), call.dial_time);
             if !runs.last_mut().is_some_and(|last| last.takes(run)) {
                 runs.push(run);
             }
@@ -157,20 +198,22 @@ impl<'e> NewEntries<'e> {
 /// Removes a customer's waiting entries from the lists of the campaigns that work this package.
 pub(super) fn leave(c: &Connection, customer: i64, package: i64, at: &Moment) -> Result<(), Fault> {
     let now = lease_clock::shows(c, at)?;
-    // SQLite by itself would read the whole list, by its primary key.
-    let sql = "DELETE FROM dial_entry INDEXED BY dial_entry_customer WHERE may_move AND customer = ?1
-               AND campaign IN (SELECT id FROM campaign WHERE package = ?2)
-               AND NOT EXISTS (SELECT 1 FROM dial_lease l WHERE l.campaign = dial_entry.campaign
-                               AND l.id = dial_entry.id AND l.lease_end > ?3)
-               RETURNING campaign, id";
+    // SQLite by itself would read the whole list, by its row ids.
+    let sql = "DELETE FROM dial_row WHERE place IN (
+                   SELECT e.place FROM campaign c CROSS JOIN dial_row e INDEXED BY dial_row_customer
+                   WHERE c.package = ?2 AND e.may_move AND e.customer = ?1
+                   AND e.place BETWEEN c.list * ?4 AND c.list * ?4 + ?4 - 1
+                   AND NOT EXISTS (SELECT 1 FROM dial_lease l WHERE l.place = e.place AND l.lease_end > ?3))
+               RETURNING place";
     let mut delete = c.prepare_cached(sql).map_err(storage)?;
-    let gone = delete.query_map([customer, package, now], |row| Ok((row.get(0)?, row.get(1)?)));
-    let gone: Vec<(i64, i64)> = gone.and_then(Iterator::collect).map_err(storage)?;
+    let gone = delete.query_map([customer, package, now, IDS], |row| row.get(0));
+    let gone: Vec<i64> = gone.and_then(Iterator::collect).map_err(storage)?;
     // Those in dial_waiting are passed over there.
-    gone.into_iter().try_for_each(|(campaign, entry)| lease::forget(c, campaign, entry))
+    gone.into_iter().try_for_each(|place| lease::forget(c, place))
 }
 
-/// A filter as SQL: ?1 is the campaign, ?2 the id to go on after, ?3 the time of the lease clock; then come `values`.
+/// A filter as SQL: ?1 is the place to go on after, ?2 the list's last one, ?3 the time of the lease clock; then come
+/// `values`.
 #[derive(Debug)]
 struct Question {
     from: &'static str,
@@ -179,12 +222,11 @@ struct Question {
 }
 
 /// All entries, with their leases if they have one.
-const ALL: &str = "dial_entry e LEFT JOIN dial_lease l ON l.campaign = e.campaign AND l.id = e.id";
+const ALL: &str = "dial_row e LEFT JOIN dial_lease l ON l.place = e.place";
 /// Where customers may move from package to package, their entries have an index.
-const OF_A_CUSTOMER: &str = "dial_entry e INDEXED BY dial_entry_customer
-                             LEFT JOIN dial_lease l ON l.campaign = e.campaign AND l.id = e.id";
+const OF_A_CUSTOMER: &str = "dial_row e INDEXED BY dial_row_customer LEFT JOIN dial_lease l ON l.place = e.place";
 /// They are few beside the waiting ones.
-const LEASED: &str = "dial_lease l CROSS JOIN dial_entry e ON l.campaign = e.campaign AND l.id = e.id";
+const LEASED: &str = "dial_lease l CROSS JOIN dial_row e ON l.place = e.place";
 
 impl Question {
     fn of(filter: &Filter, main_table: bool) -> Result<Self, Fault> {
@@ -201,9 +243,7 @@ impl Question {
                 question.from = OF_A_CUSTOMER;
             }
         }
-        let key =
-            if question.from == LEASED { "l.campaign = ?1 AND l.id > ?2" } else { "e.campaign = ?1 AND e.id > ?2" };
-        question.terms.push(key.to_owned());
+        question.terms.push(format!("{0} > ?1 AND {0} <= ?2", question.key()));
         Ok(question)
     }
 
@@ -237,13 +277,18 @@ impl Question {
         self.terms.push(format!("{column} = ?{}", self.values.len() + 3));
     }
 
+    /// The place, by which the entries are read.
+    fn key(&self) -> &'static str {
+        if self.from == LEASED { "l.place" } else { "e.place" }
+    }
+
     fn sql(&self, limit: u32) -> String {
-        let by = if self.from == LEASED { "l.id" } else { "e.id" };
         format!(
-            "SELECT e.id, e.customer, e.phone, e.priority, e.dial_time, ifnull(l.lease_end, 0) > ?3 FROM {}
-             WHERE {} ORDER BY {by} LIMIT {}",
+            "SELECT e.place, e.customer, e.phone, e.priority, e.dial_time, ifnull(l.lease_end, 0) > ?3 FROM {}
+             WHERE {} ORDER BY {} LIMIT {}",
             self.from,
             self.terms.join(" AND "),
+            self.key(),
             limit + 1
         )
     }

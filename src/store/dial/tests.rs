@@ -12,7 +12,7 @@ use crate::merge::{DupDialList, Dupway, Rules, group};
 use crate::record::{Batch, Call};
 use std::sync::Arc;
 
-use crate::store::{Campaign, Durability, Filter, Scouted, Store};
+use crate::store::{Campaign, Durability, Filter, Memory, Scouted, Store};
 use crate::time::{Moment, Zone};
 
 #[derive(Clone, Debug)]
@@ -77,6 +77,10 @@ struct Pair {
     store: Store,
     campaign: Arc<Campaign>,
     entries: Vec<Twin>,
+    /// A list between whose entries those of the other come, and whose customers have the same ids. Nobody dials it.
+    neighbour: Arc<Campaign>,
+    neighbours: Vec<i64>,
+    /// How many entries were made, and how many of them for the neighbour.
     made: i64,
     at: Moment,
     /// The twin's lease clock: nobody sets it.
@@ -87,12 +91,13 @@ impl Pair {
     fn new() -> Self {
         let store = Store::open(":memory:", Durability::Full).unwrap();
         store.team_add("team", "").unwrap();
-        let id = store
-            .campaign_add("team", &catalog::campaign(r#"{"name":"A campaign","main_table":true}"#).unwrap())
-            .unwrap();
-        let campaign = store.campaign(id).unwrap().unwrap();
+        let definition = catalog::campaign(r#"{"name":"A campaign","main_table":true}"#).unwrap();
+        let [campaign, neighbour] = [(); 2].map(|()| {
+            let id = store.campaign_add("team", &definition).unwrap();
+            store.campaign(id).unwrap().unwrap()
+        });
         let at = Moment { wall_ms: 20_000, boot: "boot", since_boot_ms: 5 };
-        Self { store, campaign, entries: Vec::new(), made: 0, at, passed_ms: 0 }
+        Self { store, campaign, entries: Vec::new(), neighbour, neighbours: Vec::new(), made: 0, at, passed_ms: 0 }
     }
 
     fn leased(&self, entry: &Twin) -> bool {
@@ -120,14 +125,28 @@ impl Pair {
         let mut batch = Batch::new(vec![1], vec![0], Some(0));
         for &(priority, dial_time) in calls {
             // Customers get their ids in the order of their phones.
-            let customer = self.made % 50 + 1;
+            let customer = (self.made - i64::try_from(self.neighbours.len()).unwrap()) % 50 + 1;
             batch.push(&customer.to_string());
             batch.end_record(Call { priority, dial_time });
             self.made += 1;
             self.entries.push(Twin { id: self.made, customer, priority, dial_time, lease_end: None });
         }
         let groups = group(&batch, self.store.fingerprints());
-        self.store.chunk(|chunk| take(chunk, &self.campaign, &batch, &groups, &Scouted::default(), RULES, 0)).unwrap();
+        self.store
+            .chunk(&mut Memory::default(), |chunk| {
+                take(chunk, &self.campaign, &batch, &groups, &Scouted::default(), RULES, 0)
+            })
+            .unwrap();
+        self.made += 1;
+        self.neighbours.push(self.made);
+        let another = vec![(self.made % 50 + 1, "1", Call::default())];
+        self.store
+            .write(|t| {
+                let entries = super::NewEntries::reserve(t, &self.neighbour, another)?;
+                entries.insert(t, &self.neighbour)?;
+                entries.wait(t, &self.neighbour)
+            })
+            .unwrap();
     }
 
     fn next(&mut self, limit: usize, lease_ms: i64) {
@@ -150,7 +169,7 @@ impl Pair {
     fn done(&mut self, at: usize, outcome: &DialOutcome) {
         let Some(place) = at.checked_rem(self.entries.len()) else { return };
         let entry = self.entries[place].clone();
-        let ended = self.store.dial_done(self.campaign.id, entry.id, outcome, &self.at);
+        let ended = self.store.dial_done(&self.campaign, entry.id, outcome, &self.at);
         assert_eq!(ended.is_ok(), self.leased(&entry), "{entry:?} {ended:?}");
         match outcome {
             _ if ended.is_err() => {}
@@ -172,15 +191,18 @@ impl Pair {
     }
 
     fn compare_lists(&self) {
-        let places = "dial_entry e WHERE 1 <> (SELECT count(*) FROM dial_waiting w WHERE w.campaign = e.campaign
-                          AND e.id BETWEEN w.first AND w.last)
-                      + (SELECT count(*) FROM dial_lease l WHERE l.campaign = e.campaign AND l.id = e.id)";
+        let places =
+            "dial_row e JOIN campaign c ON c.list = e.place / 100000000000 WHERE 1 <>
+                        (SELECT count(*) FROM dial_waiting w WHERE w.campaign = c.id AND e.place BETWEEN w.first AND w.last)
+                      + (SELECT count(*) FROM dial_lease l WHERE l.place = e.place)";
         assert_eq!(count(self, places), 0, "each entry waits or is leased");
         for (state, leased) in [("waiting", false), ("leased", true)] {
             let filter = Filter::of_entries(&format!(r#"{{"where":{{"state":"{state}"}},"limit":1000}}"#)).unwrap();
             let listed = self.store.dial_list(&self.campaign, &filter, &utc(), &self.at).unwrap();
             let wanted: Vec<i64> = self.entries.iter().filter(|e| self.leased(e) == leased).map(|e| e.id).collect();
             assert_eq!(ids(&listed), wanted, "{state}");
+            let listed = self.store.dial_list(&self.neighbour, &filter, &utc(), &self.at).unwrap();
+            assert_eq!(ids(&listed), if leased { &[] } else { &self.neighbours[..] }, "of the neighbour, {state}");
         }
     }
 }
@@ -225,16 +247,16 @@ fn priorities_without_anything_due_are_put_to_sleep_once() {
     put_many(
         &pair,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-         INSERT INTO dial_entry (campaign, id, customer, phone, priority, dial_time)
-         SELECT 1, 1000 + i, i, '1', i, 1000000 FROM n;
-         INSERT INTO dial_waiting SELECT 1, priority, dial_time, id, id FROM dial_entry;
-         INSERT INTO dial_level SELECT 1, priority, NULL FROM dial_entry;",
+         INSERT INTO dial_row (place, customer, phone, priority, dial_time)
+         SELECT 100000001000 + i, i, '1', i, 1000000 FROM n;
+         INSERT INTO dial_waiting SELECT 1, priority, dial_time, place, place FROM dial_row;
+         INSERT INTO dial_level SELECT 1, priority, NULL FROM dial_row;",
     );
     pair.import(&[(0, None), (-1, None), (-1, None)]);
     assert_eq!(next_ids(&pair, 2), [1, 2]);
-    assert_eq!(count(&pair, "dial_level WHERE asleep_until IS NULL"), 1, "only the one that has more");
+    assert_eq!(count(&pair, "dial_level WHERE campaign = 1 AND asleep_until IS NULL"), 1, "only the one that has more");
     assert_eq!(next_ids(&pair, 2), [3]);
-    assert_eq!(count(&pair, "dial_level WHERE priority <= 0"), 0, "an empty one is forgotten");
+    assert_eq!(count(&pair, "dial_level WHERE campaign = 1 AND priority <= 0"), 0, "an empty one is forgotten");
     pair.at.wall_ms = 1_000_000_000;
     assert_eq!(next_ids(&pair, 2), [21_000, 20_999]);
 }
@@ -245,8 +267,8 @@ fn of_very_many_leases_that_run_out_at_once_the_oldest_come_back_first() {
     put_many(
         &pair,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)
-         INSERT INTO dial_entry (campaign, id, customer, phone, priority) SELECT 1, i, i, '1', i FROM n;
-         INSERT INTO dial_lease SELECT 1, id, 1 + id / 1000 FROM dial_entry;",
+         INSERT INTO dial_row (place, customer, phone, priority) SELECT 100000000000 + i, i, '1', i FROM n;
+         INSERT INTO dial_lease SELECT place, 1, 1 + customer / 1000 FROM dial_row;",
     );
     for (call, (first, out)) in [(10_000, 15_000), (20_000, 5_000), (25_000, 0)].into_iter().enumerate() {
         assert_eq!(next_ids(&pair, 1), [first], "call {call}");

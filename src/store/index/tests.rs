@@ -17,7 +17,7 @@ use super::entry::{Entry, Kind, OF_A_BLOCK};
 use super::segments::Segments;
 use crate::catalog;
 use crate::fault::Key;
-use crate::store::{Campaign, Durability, Store};
+use crate::store::{Campaign, Durability, Memory, Store};
 
 const INDEX: i64 = 3;
 
@@ -278,7 +278,7 @@ fn what_is_known_of_a_main_table_ends_when_it_is_defined_anew() {
     let definition = catalog::campaign(r#"{"name":"A","main_table":true}"#).unwrap();
     let id = store.campaign_add("team", &definition).unwrap();
     let campaign = store.campaign(id).unwrap().unwrap();
-    let known = |campaign: &Campaign| store.chunk(|chunk| chunk.customers(campaign).map(drop));
+    let known = |campaign: &Campaign| store.chunk(&mut Memory::default(), |chunk| chunk.customers(campaign).map(drop));
     known(&campaign).unwrap();
     // The same key by name, but another type: texts that were no numbers would be taken for some.
     let fields = r#"{"fields":[{"name":"phone1"},{"name":"tel","type":"phone"}],"unique_key":["phone1"]}"#;

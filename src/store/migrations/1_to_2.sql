@@ -1,4 +1,4 @@
--- schema.sql describes the tables and columns. What reads the old indexes takes place in migrate.rs.
+-- schema.sql describes the tables and columns. What reads the old indexes takes place in migrate.rs; views.sql comes last.
 ALTER TABLE store ADD COLUMN fingerprint_key BLOB NOT NULL DEFAULT x'';
 ALTER TABLE store ADD COLUMN definitions INTEGER NOT NULL DEFAULT 0;
 UPDATE store SET fingerprint_key = randomblob(16);
@@ -24,11 +24,42 @@ CREATE TABLE customer_index_block (
     entries BLOB NOT NULL
 ) STRICT;
 
-ALTER TABLE dial_entry ADD COLUMN may_move INTEGER;
-UPDATE dial_entry SET may_move = 1 WHERE campaign IN (
-    SELECT c.id FROM campaign c JOIN package p ON p.id = c.package JOIN team t ON t.main_table = p.customer_table);
-DROP INDEX dial_entry_customer;
-CREATE INDEX dial_entry_customer ON dial_entry (campaign, customer) WHERE may_move;
+ALTER TABLE campaign ADD COLUMN list INTEGER NOT NULL DEFAULT 0;
+UPDATE campaign SET list = numbered.list
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS list FROM campaign) AS numbered WHERE numbered.id = campaign.id;
+CREATE UNIQUE INDEX campaign_list ON campaign (list);
+
+CREATE TABLE dial_row (
+    place INTEGER PRIMARY KEY,
+    customer INTEGER NOT NULL,
+    phone TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    dial_time INTEGER,
+    may_move INTEGER
+) STRICT;
+
+INSERT INTO dial_row (place, customer, phone, priority, dial_time, may_move)
+    SELECT c.list * 100000000000 + e.id, e.customer, e.phone, e.priority, e.dial_time, iif(p.customer_table = t.main_table, 1, NULL)
+    FROM dial_entry e JOIN campaign c ON c.id = e.campaign JOIN package p ON p.id = c.package JOIN team t ON t.id = c.team
+    ORDER BY 1;
+CREATE INDEX dial_row_customer ON dial_row (customer) WHERE may_move;
+UPDATE dial_waiting SET
+    first = (SELECT list FROM campaign c WHERE c.id = campaign) * 100000000000 + first,
+    last = (SELECT list FROM campaign c WHERE c.id = campaign) * 100000000000 + last;
+CREATE TABLE old_lease AS SELECT campaign, id, lease_end FROM dial_lease;
+DROP TABLE dial_lease;
+CREATE TABLE dial_lease (
+    place INTEGER PRIMARY KEY,
+    campaign INTEGER NOT NULL,
+    lease_end INTEGER NOT NULL
+) STRICT;
+INSERT INTO dial_lease (place, campaign, lease_end)
+    SELECT c.list * 100000000000 + l.id, c.id, l.lease_end FROM old_lease l JOIN campaign c ON c.id = l.campaign ORDER BY 1;
+DROP VIEW IF EXISTS dial_list;
+DROP VIEW IF EXISTS job_history;
+DROP TABLE old_lease;
+DROP TABLE dial_entry;
+CREATE INDEX dial_lease_end ON dial_lease (campaign, lease_end);
 
 CREATE TABLE login_guess (
     bucket INTEGER PRIMARY KEY,
