@@ -140,7 +140,8 @@ fn views_of_the_hosts_own_in_a_store_of_version_1_stay_as_they_are() {
     let (_folder, path) = store(VERSION_1);
     let sql = "CREATE VIEW broken AS SELECT missing FROM job;
                CREATE VIEW leased AS SELECT count(*) FROM dial_lease;
-               DROP VIEW dial_list;";
+               DROP VIEW dial_list;
+               INSERT INTO dial_waiting VALUES (99, 0, 0, 5, 6);";
     rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let library = open(&path);
     assert_eq!(listed(&library, "1", &json!({"phone1": "13800000007"})), [8]);

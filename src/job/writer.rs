@@ -77,7 +77,8 @@ impl Run<'_, '_> {
             // Nobody wants to know where the run has ended.
             let _ = tell.send(spool.sync());
         });
-        helper.map_err(|error| Fault::new(Key::StorageForNow, format!("no thread for the file: {error}")))?;
+        let helper =
+            helper.map_err(|error| Fault::new(Key::StorageForNow, format!("no thread for the file: {error}")))?;
         let broke_down = || Err(Fault::new(Key::Storage, "the saving of the file broke down"));
         let saved = loop {
             self.look(false)?;
@@ -87,6 +88,8 @@ impl Run<'_, '_> {
                 Err(RecvTimeoutError::Disconnected) => break broke_down(),
             }
         };
+        // A panic of the helper was told above; here it must not unwind again.
+        let _ = helper.join();
         saved?;
         self.job.spool = name;
         held(self.runner.store.job_fetched(self.job, self.lease)?)

@@ -91,7 +91,7 @@ pub struct Transfer {
     pub bytes_read: u64,
 }
 
-/// A file that came whole, and survives a power cut.
+/// A file that came whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// Its size.

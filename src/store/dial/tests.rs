@@ -262,6 +262,21 @@ fn priorities_without_anything_due_are_put_to_sleep_once() {
 }
 
 #[test]
+fn an_entry_too_many_is_on_no_other_list() {
+    let pair = Pair::new();
+    put_many(&pair, "PRAGMA ignore_check_constraints = ON; UPDATE store SET last_dial_entry = 99999999998");
+    let put = |count| {
+        pair.store.write(|t| {
+            let entries = super::NewEntries::reserve(t, &pair.campaign, vec![(1, "1", Call::default()); count])?;
+            entries.insert(t, &pair.campaign)
+        })
+    };
+    assert!(put(2).unwrap_err().message.contains("ids"));
+    put(1).unwrap();
+    assert!(put(1).unwrap_err().message.contains("ids"));
+}
+
+#[test]
 fn of_very_many_leases_that_run_out_at_once_the_oldest_come_back_first() {
     let pair = Pair::new();
     put_many(

@@ -43,6 +43,8 @@ INSERT INTO dial_row (place, customer, phone, priority, dial_time, may_move)
     FROM dial_entry e JOIN campaign c ON c.id = e.campaign JOIN package p ON p.id = c.package JOIN team t ON t.id = c.team
     ORDER BY 1;
 CREATE INDEX dial_row_customer ON dial_row (customer) WHERE may_move;
+-- Nothing but the library's care ties them to a campaign.
+DELETE FROM dial_waiting WHERE campaign NOT IN (SELECT id FROM campaign);
 UPDATE dial_waiting SET
     first = (SELECT list FROM campaign c WHERE c.id = campaign) * 100000000000 + first,
     last = (SELECT list FROM campaign c WHERE c.id = campaign) * 100000000000 + last;
