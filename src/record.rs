@@ -188,6 +188,7 @@ impl Texts {
     }
 }
 
+#[cfg(test)]
 impl<T: AsRef<str>> FromIterator<T> for Texts {
     fn from_iter<I: IntoIterator<Item = T>>(texts: I) -> Self {
         let texts = texts.into_iter();

@@ -32,7 +32,9 @@ impl Customers<'_, '_> {
         let (Some(table_sql), Some(entries_sql)) = (self.made_by(&table)?, self.made_by(dial::TABLE)?) else {
             return Ok(false);
         };
-        let (index_sql, entries_index_sql) = (self.made_by(&index)?, self.made_by(dial::INDEX)?);
+        // Not looked for in vain: that reads the whole schema, which grows with the campaigns.
+        let index_sql = if self.campaign.main_table { self.made_by(&index)? } else { None };
+        let entries_index_sql = self.made_by(dial::INDEX)?;
         // What a row has beside its texts; should it be too little, it costs a copy.
         let bytes = customers.batch.bytes() + customers.len() * (32 + columns.len()) + entries.len() * 48;
         let Hold::Alone(alone) = &mut self.chunk.hold else { return Ok(false) };
