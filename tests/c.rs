@@ -86,11 +86,15 @@ fn threads_share_one_handle() {
     run(&mut Command::new(shared("threads", "threads")));
 }
 
-/// Runs a program under valgrind, which must find no error.
+/// Runs a program under valgrind, fairly, as no thread may starve another; it must find no error.
 #[track_caller]
 fn valgrind(source: &str, leaks: &[&str], arguments: &[&str]) {
     let program = shared(source, &format!("valgrind_{source}"));
-    run(Command::new("valgrind").args(["-q", "--error-exitcode=9"]).args(leaks).arg(program).args(arguments));
+    run(Command::new("valgrind")
+        .args(["-q", "--error-exitcode=9", "--fair-sched=yes"])
+        .args(leaks)
+        .arg(program)
+        .args(arguments));
 }
 
 const LEAKS: &[&str] = &["--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
