@@ -1,12 +1,13 @@
 //! Who may import: passwords kept as Argon2id of their MD5, compared in constant time, remembered per process; guessing at
 //! them is slow.
 
+mod admitted;
 mod gate;
 mod guessing;
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::RwLock;
+use std::sync::{Arc, RwLock};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -18,7 +19,9 @@ use crate::memory;
 use crate::request::{Login, UserType};
 use crate::store::{Credential, Store};
 
-pub use guessing::Guessing;
+pub use admitted::Admission;
+use admitted::Admitted;
+use guessing::Guessing;
 
 /// A verifier that no password fits, for logins that do not exist: they must take as long as the others.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$aW1wb3J0LWNqaS1ub2JvZHk$\
@@ -75,32 +78,48 @@ fn verifies(md5: &str, verifier: &str) -> Result<bool, Fault> {
     }
 }
 
-/// Lets a login in: gives its team's id. Every refusal takes the same time, whatever was wrong, and has the same words,
-/// also where there were too many before it.
-pub fn admit(store: &Store, guessing: &Guessing, login: &Login) -> Result<i64, Fault> {
-    let known = Known::of(store, login)?;
-    if let Some(team) = known.team.filter(|_| known.is_remembered(&login.md5)) {
-        return Ok(team);
+/// The door of one engine.
+#[derive(Debug, Default)]
+pub struct Door {
+    guessing: Guessing,
+    admitted: Admitted,
+}
+
+impl Door {
+    /// Lets a login in: gives its team's id. Every refusal takes the same time, whatever was wrong, and has the same words,
+    /// also where there were too many before it.
+    pub fn admit(&self, store: &Store, login: &Login) -> Result<i64, Fault> {
+        let known = Known::of(store, login)?;
+        if let Some(team) = known.team.filter(|_| is_remembered(&known.verifier, &login.md5)) {
+            self.admitted.keep(login, team, &known.verifier);
+            return Ok(team);
+        }
+        let attempt = self.guessing.attempt(store, store.guess_bucket(login)).map_err(|wait| {
+            let seconds = wait.as_millis().div_ceil(1_000);
+            let message = format!("too many wrong passwords for this user; try again in {seconds} s");
+            Fault::new(known.refusal(login.usertype), message)
+        })?;
+        // Anew: while one waited, the user may have been disabled, or have got another password.
+        let known = Known::of(store, login)?;
+        // Another thread may have let it in meanwhile.
+        let fits = is_remembered(&known.verifier, &login.md5) || verifies(&login.md5, &known.verifier)?;
+        attempt.end(fits);
+        match known.team {
+            Some(team) if fits => {
+                remember(&known.verifier, &login.md5);
+                self.admitted.keep(login, team, &known.verifier);
+                Ok(team)
+            }
+            _ => {
+                let message = "orgidentity, user or password is wrong, or the user is disabled";
+                Err(Fault::new(known.refusal(login.usertype), message))
+            }
+        }
     }
-    let attempt = guessing.attempt(store, store.guess_bucket(login)).map_err(|wait| {
-        let seconds = wait.as_millis().div_ceil(1_000);
-        let message = format!("too many wrong passwords for this user; try again in {seconds} s");
-        Fault::new(known.refusal(login.usertype), message)
-    })?;
-    // Anew: while one waited, the user may have been disabled, or have got another password.
-    let known = Known::of(store, login)?;
-    // Another thread may have let it in meanwhile.
-    let fits = known.is_remembered(&login.md5) || verifies(&login.md5, &known.verifier)?;
-    attempt.end(fits);
-    match known.team {
-        Some(team) if fits => {
-            remember(&known.verifier, &login.md5);
-            Ok(team)
-        }
-        _ => {
-            let message = "orgidentity, user or password is wrong, or the user is disabled";
-            Err(Fault::new(known.refusal(login.usertype), message))
-        }
+
+    /// How this login was let in before, which may hold no more.
+    pub fn admitted(&self, login: &Login) -> Option<Arc<Admission>> {
+        self.admitted.find(login)
     }
 }
 
@@ -127,14 +146,14 @@ impl Known {
             (Some(_), UserType::Account) => Key::AccountWrong,
         }
     }
+}
 
-    /// True where this process has verified this login before.
-    fn is_remembered(&self, md5: &str) -> bool {
-        // `try_`: a child forked while another thread held the lock finds it held for ever, and must not wait.
-        let Ok(remembered) = REMEMBERED.try_read() else { return false };
-        let known = remembered.as_ref().and_then(|logins| logins.get(&self.verifier));
-        known.is_some_and(|known| known.ct_eq(&digest(&self.verifier, md5)).into())
-    }
+/// True where this process has found before that the MD5 fits the verifier.
+fn is_remembered(verifier: &str, md5: &str) -> bool {
+    // `try_`: a child forked while another thread held the lock finds it held for ever, and must not wait.
+    let Ok(remembered) = REMEMBERED.try_read() else { return false };
+    let known = remembered.as_ref().and_then(|logins| logins.get(verifier));
+    known.is_some_and(|known| known.ct_eq(&digest(verifier, md5)).into())
 }
 
 fn remember(verifier: &str, md5: &str) {
@@ -161,14 +180,12 @@ mod tests {
 
     #[test]
     fn a_password_fits_its_verifier_alone_and_is_then_remembered() {
-        let known = Known { team: Some(1), verifier: verifier(&login("secret")).unwrap() };
-        assert!(known.verifier.starts_with("$argon2id$") && !known.verifier.contains("secret"));
-        assert!(verifies(&login("secret").md5, &known.verifier).unwrap() && !known.is_remembered(&login("secret").md5));
-        remember(&known.verifier, &login("secret").md5);
-        assert!(known.is_remembered(&login("secret").md5));
-        assert!(
-            !verifies(&login("Secret").md5, &known.verifier).unwrap() && !known.is_remembered(&login("Secret").md5)
-        );
+        let known = verifier(&login("secret")).unwrap();
+        assert!(known.starts_with("$argon2id$") && !known.contains("secret"));
+        assert!(verifies(&login("secret").md5, &known).unwrap() && !is_remembered(&known, &login("secret").md5));
+        remember(&known, &login("secret").md5);
+        assert!(is_remembered(&known, &login("secret").md5));
+        assert!(!verifies(&login("Secret").md5, &known).unwrap() && !is_remembered(&known, &login("Secret").md5));
         assert!(!verifies(&login("secret").md5, NOBODY).unwrap());
         assert!(PasswordHash::new(NOBODY).is_ok(), "it must cost what a real one costs");
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::child::{Process, given, number, report, say};
-use common::{Host, Library, PASSWORD, done, failed};
+use common::{Host, Library, PASSWORD, data, done, failed};
 use serde_json::json;
 
 const WRONG: &str = "orgidentity, user or password is wrong, or the user is disabled";
@@ -87,6 +87,72 @@ fn a_user_who_is_disabled_while_it_waits_is_refused() {
 
 fn host(path: &str) -> Host {
     Host { library: Library::open(path, "").expect("the store"), campaign: "1".into() }
+}
+
+#[test]
+fn who_was_let_in_is_asked_again_with_each_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let one = Host::at(&path, &json!({}), &json!({}));
+    let other = host(path.to_str().unwrap());
+    let by_hand = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let takes = |password: &str| done(&one.import(&[("password", password)])).contains("customer");
+    let refuses = |password: &str| assert_eq!(failed(&one.import(&[("password", password)])), WRONG);
+    assert!(takes(PASSWORD) && takes(PASSWORD));
+
+    done(&other.user_disable("team", "agent", "1001"));
+    refuses(PASSWORD);
+    done(&other.user_set("team", "agent", "1001", "plaintext", PASSWORD));
+    assert!(takes(PASSWORD) && takes(PASSWORD));
+
+    done(&other.user_set("team", "agent", "1001", "plaintext", "another"));
+    refuses(PASSWORD);
+    assert!(takes("another") && takes("another"));
+    refuses(PASSWORD);
+    refuses("wrong");
+
+    by_hand("UPDATE login SET disabled = 1");
+    refuses("another");
+    by_hand("UPDATE login SET disabled = 0");
+    assert!(takes("another"));
+    by_hand("DELETE FROM login");
+    refuses("another");
+    assert_eq!(one.customers().len(), 1);
+}
+
+#[test]
+fn who_was_let_in_comes_into_campaigns_of_its_team_alone() {
+    let host = Host::new();
+    done(&host.team_add("others", "Others"));
+    done(&host.user_set("others", "agent", "1001", "plaintext", PASSWORD));
+    let others = done(&host.campaign_add("others", r#"{"name":"Others"}"#)).to_owned();
+    for _ in 0..2 {
+        done(&host.import(common::DEFAULTS));
+        done(&host.import(&[("orgidentity", "others"), ("model_id", others.as_str())]));
+        failed(&host.import(&[("model_id", others.as_str())]));
+        failed(&host.import(&[("orgidentity", "others")]));
+    }
+    assert_eq!((host.customers().len(), host.customers_of(&others).len()), (1, 1));
+}
+
+#[test]
+fn a_record_goes_by_the_fields_of_its_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let one = Host::at(&path, &json!({}), &json!({"main_table": true}));
+    let other = host(path.to_str().unwrap());
+    one.record("phone1=1||phone2=");
+    let mut fields = data(&one.campaign_get(&one.campaign))["fields"].as_array().unwrap().clone();
+    for field in fields.iter_mut().filter(|field| field["name"] == "phone2") {
+        field["type"] = json!("text");
+    }
+    done(&other.main_table_define("team", json!({"fields": fields}).to_string()));
+    one.record("phone1=2||phone2=12-3");
+    assert_eq!(one.customers()[1]["fields"]["phone2"], "12-3");
+    fields.push(json!({"name": "age", "type": "integer"}));
+    done(&other.main_table_define("team", json!({"fields": fields}).to_string()));
+    one.record("phone1=3||age=8");
+    assert_eq!(one.customers()[2]["fields"]["age"], 8);
 }
 
 /// Eight threads that guess for some seconds; says how many passwords were looked at, and how many were not.

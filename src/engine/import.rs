@@ -4,17 +4,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Engine, PARAMETERS, Shared};
-use crate::auth;
 use crate::fault::{Fault, Key, shown};
 use crate::field::fold;
 use crate::intake::take;
 use crate::mapping::{Mapping, Wanted, phone_field, pieces};
 use crate::memory;
-use crate::merge::{Change, Decision, Outcome, group};
+use crate::merge::{Change, Decision, Groups, Outcome, Rules, group};
+use crate::record::Batch;
 use crate::reply::{Reply, is_jsonp_callback};
 use crate::request::query::{Query, read};
 use crate::request::{FileSource, Request, Source, parse};
-use crate::store::{Applied, Campaign, Scouted};
+use crate::store::{Applied, Campaign, Chunk, Scouted};
 use crate::time::now;
 
 /// How an import stands.
@@ -90,7 +90,10 @@ impl Engine {
 
     fn checked(&self, request: &Request) -> Result<Stand, Fault> {
         let shared = &self.shared;
-        let team = auth::admit(&shared.store, &shared.guessing, &request.login)?;
+        if let Some(reply) = shared.record_as_before(request)? {
+            return Ok(Stand::Ended(reply));
+        }
+        let team = shared.door.admit(&shared.store, &request.login)?;
         let campaign = shared.store.campaign(request.campaign)?.filter(|campaign| campaign.team == team);
         let campaign = campaign.ok_or_else(|| {
             Fault::new(Key::CampaignUnknown, format!("model_id {} is no campaign of this team", request.campaign))
@@ -131,20 +134,52 @@ impl Shared {
         Reply::failed(self.options.messages.tell(&fault.key, fault.message))
     }
 
+    /// One record of a login and into a campaign that are known already: the transaction that writes it looks whether they
+    /// are still what they were. `None`: they are not, or the record can't be used as it seems.
+    fn record_as_before(&self, request: &Request) -> Result<Option<Reply>, Fault> {
+        let Source::Data(record) = &request.source else { return Ok(None) };
+        let known = self.door.admitted(&request.login).zip(self.store.campaign_before(request.campaign));
+        let Some((admission, campaign)) = known.filter(|(admission, campaign)| campaign.team == admission.team) else {
+            return Ok(None);
+        };
+        let Ok(drafted) = self.drafted(&campaign, request, record) else { return Ok(None) };
+        let rules = request.intake.rules;
+        let told = self.store.record(move |chunk| match admission.holds(chunk)? && chunk.is_as_read(&campaign)? {
+            true => drafted.write(chunk, &campaign, rules).map(Some),
+            false => Ok(None),
+        })?;
+        Ok(told.map(|(key, text)| Reply::done(self.options.messages.tell(&key, text))))
+    }
+
     /// One record, into the campaign.
     fn record(&self, campaign: Arc<Campaign>, request: &Request, record: &str) -> Result<Reply, Fault> {
+        let drafted = self.drafted(&campaign, request, record)?;
+        let rules = request.intake.rules;
+        let (key, text) = self.store.record(move |chunk| drafted.write(chunk, &campaign, rules))?;
+        Ok(Reply::done(self.options.messages.tell(&key, text)))
+    }
+
+    fn drafted(&self, campaign: &Campaign, request: &Request, record: &str) -> Result<Drafted, Fault> {
         let pieces = pieces(record)?;
         let mapping = Mapping::of_record(&pieces, &campaign.fields, &self.options.zone, &request.intake)?;
         let mut batch = mapping.batch();
         let drafted = mapping.draft(|at| pieces.get(at).map_or("", |piece| piece.value), &mut batch, Wanted::All);
         drafted.map_err(|fault| fault.within("context"))?;
-        let rules = request.intake.rules;
         let groups = group(&batch, self.store.fingerprints());
-        let (key, text) = self.store.record(move |chunk| {
-            let (applied, outcome) = take(chunk, &campaign, &batch, &groups, &Scouted::default(), rules, now())?;
-            Ok(outcome_of(&applied, &outcome, &campaign))
-        })?;
-        Ok(Reply::done(self.options.messages.tell(&key, text)))
+        Ok(Drafted { batch, groups })
+    }
+}
+
+/// A record as it is to be written.
+struct Drafted {
+    batch: Batch,
+    groups: Groups,
+}
+
+impl Drafted {
+    fn write(&self, chunk: &mut Chunk<'_>, campaign: &Campaign, rules: Rules) -> Result<(Key, String), Fault> {
+        let (applied, outcome) = take(chunk, campaign, &self.batch, &self.groups, &Scouted::default(), rules, now())?;
+        Ok(outcome_of(&applied, &outcome, campaign))
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::auth::Guessing;
+use crate::auth::Door;
 use crate::catalog::decimal;
 use crate::fault::{Fault, Key, shown};
 use crate::file::Limits;
@@ -41,7 +41,7 @@ struct Shared {
     options: Options,
     network: Network,
     spool_dir: PathBuf,
-    guessing: Guessing,
+    door: Door,
     /// Of a store in memory.
     logins: Kept,
     callbacks: RwLock<HashMap<String, Callback>>,
@@ -66,7 +66,7 @@ impl Engine {
             options,
             network,
             spool_dir,
-            guessing: Guessing::default(),
+            door: Door::default(),
             logins: Kept::default(),
             callbacks: RwLock::default(),
             progress: RwLock::default(),

@@ -59,7 +59,8 @@ impl<'a> Mapping<'a> {
                 let message = format!("context: {what}; {}", super::list(fields));
                 return Err(Fault::new(Key::RecordBad, message));
             }
-            if !seen.insert(field.map_or_else(|| fold(name), |at| at.to_string())) {
+            let is_first = if field.is_some() { !filled.contains(&field) } else { seen.insert(fold(name)) };
+            if !is_first {
                 let message = format!("context: {} names a field that another piece fills already", shown(name));
                 return Err(Fault::new(Key::RecordBad, message));
             }

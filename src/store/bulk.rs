@@ -43,10 +43,12 @@ impl From<Option<i64>> for Bound<'_> {
 pub struct Bulk<'s> {
     /// The table.
     pub table: &'s str,
-    /// The columns with a value that all rows have, and then those with one for each row.
-    pub columns: &'s [String],
+    /// The columns with a value that all rows have, and then those with one for each row; as SQL.
+    pub columns: &'s str,
     /// The values that all rows have.
     pub shared: &'s [Bound<'s>],
+    /// How many values each row has of its own.
+    pub own: usize,
 }
 
 impl Bulk<'_> {
@@ -57,7 +59,7 @@ impl Bulk<'_> {
         count: usize,
         row: impl Fn(usize) -> V,
     ) -> Result<(), Fault> {
-        let at_once = (MOST_VALUES / self.columns.len().max(1)).clamp(1, MOST_ROWS);
+        let at_once = (MOST_VALUES / (self.shared.len() + self.own).max(1)).clamp(1, MOST_ROWS);
         let whole = count - count % at_once;
         self.run(c, at_once, 0..whole, &row)?;
         self.run(c, 1, whole..count, &row)
@@ -84,17 +86,17 @@ impl Bulk<'_> {
     }
 
     fn sql(&self, rows: usize) -> String {
-        let (shared, own) = (self.shared.len(), self.columns.len() - self.shared.len());
-        let mut sql = ["INSERT INTO ", self.table, " (", &self.columns.join(", "), ") VALUES "].concat();
-        let numbers: Vec<String> = (1..=shared).map(|number| format!("?{number}")).collect();
-        // "?" alone is the number after the greatest so far.
-        let row = numbers.iter().map(String::as_str).chain(std::iter::repeat_n("?", own)).collect::<Vec<_>>().join(",");
-        for n in 0..rows {
-            sql.push_str(if n == 0 { "(" } else { "),(" });
-            sql.push_str(&row);
+        let mut row = String::with_capacity(4 * self.shared.len() + 2 * self.own);
+        for number in 1..=self.shared.len() {
+            row.push('?');
+            row.push_str(&number.to_string());
+            row.push(',');
         }
-        sql.push(')');
-        sql
+        // "?" alone is the number after the greatest so far.
+        row.push_str(&"?,".repeat(self.own));
+        row.pop();
+        let rows = std::iter::repeat_n(&*row, rows).collect::<Vec<_>>().join("),(");
+        ["INSERT INTO ", self.table, " (", self.columns, ") VALUES (", &rows, ")"].concat()
     }
 }
 

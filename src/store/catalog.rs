@@ -53,6 +53,10 @@ impl Campaigns {
         known.1.get(&id).filter(|_| known.0 == definitions).cloned()
     }
 
+    fn last(&self, id: i64) -> Option<Arc<Campaign>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.get(&id).cloned()
+    }
+
     fn keep(&self, campaign: Campaign) -> Arc<Campaign> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.0 != campaign.definitions || known.1.len() >= Self::MOST {
@@ -134,18 +138,7 @@ impl Store {
         usertype: UserType,
         user: &str,
     ) -> Result<Option<(i64, Option<Credential>)>, Fault> {
-        self.read(|c| {
-            let Some(team) = team(c, orgidentity)? else { return Ok(None) };
-            let sql = "SELECT verifier, disabled FROM login WHERE team = ?1 AND usertype = ?2 AND user = ?3";
-            let mut statement = c.prepare_cached(sql).map_err(storage)?;
-            let credential = statement
-                .query_row(params![team, usertype.name(), user], |row| {
-                    Ok(Credential { verifier: row.get(0)?, disabled: row.get(1)? })
-                })
-                .optional()
-                .map_err(storage)?;
-            Ok(Some((team, credential)))
-        })
+        self.read(|c| credential(c, orgidentity, usertype, user))
     }
 
     /// Adds a campaign; returns its id.
@@ -209,6 +202,11 @@ impl Store {
         })
     }
 
+    /// The campaign of this id as it was read last, if it was: a chunk tells whether it is still so.
+    pub fn campaign_before(&self, id: i64) -> Option<Arc<Campaign>> {
+        self.campaigns.last(id)
+    }
+
     /// How many customers a campaign's package has, and how many entries its dial list.
     pub fn campaign_counts(&self, campaign: &Campaign) -> Result<(i64, i64), Fault> {
         let table = table_name(campaign.table);
@@ -223,6 +221,25 @@ impl Store {
             Ok((customers, dial::count(c, campaign)?))
         })
     }
+}
+
+/// The team's id and the login's credential, as far as they exist.
+pub(super) fn credential(
+    c: &Connection,
+    orgidentity: &str,
+    usertype: UserType,
+    user: &str,
+) -> Result<Option<(i64, Option<Credential>)>, Fault> {
+    let sql = "SELECT t.id, l.verifier, l.disabled FROM team t
+               LEFT JOIN login l ON l.team = t.id AND l.usertype = ?2 AND l.user = ?3 WHERE t.orgidentity = ?1";
+    let mut select = c.prepare_cached(sql).map_err(storage)?;
+    let found = select.query_row([orgidentity, usertype.name(), user], |row| {
+        let verifier: Option<String> = row.get(1)?;
+        let disabled: Option<bool> = row.get(2)?;
+        let credential = verifier.zip(disabled).map(|(verifier, disabled)| Credential { verifier, disabled });
+        Ok((row.get(0)?, credential))
+    });
+    found.optional().map_err(storage)
 }
 
 fn team(c: &Connection, orgidentity: &str) -> Result<Option<i64>, Fault> {

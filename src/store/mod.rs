@@ -221,5 +221,8 @@ fn storage(error: rusqlite::Error) -> Fault {
 
 /// An SQL name in its quotes.
 fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    match name.contains('"') {
+        true => ["\"", &name.replace('"', "\"\""), "\""].concat(),
+        false => ["\"", name, "\""].concat(),
+    }
 }

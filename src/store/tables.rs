@@ -9,7 +9,7 @@ use crate::record::Status;
 
 /// The name of a customer table.
 pub fn table_name(table: i64) -> String {
-    format!("customers_{table}")
+    ["customers_", &table.to_string()].concat()
 }
 
 /// The fields of a customer table.

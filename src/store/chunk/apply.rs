@@ -59,7 +59,7 @@ impl Customers<'_, '_> {
 
     /// The greatest id of the table's customers.
     fn last_id(&self) -> Result<i64, Fault> {
-        let sql = format!("SELECT ifnull(max(id), 0) FROM {}", table_name(self.campaign.table));
+        let sql = ["SELECT ifnull(max(id), 0) FROM ", &table_name(self.campaign.table)].concat();
         let mut last = self.chunk.c().prepare_cached(&sql).map_err(storage)?;
         last.query_row([], |row| row.get(0)).map_err(storage)
     }
@@ -69,16 +69,16 @@ impl Customers<'_, '_> {
             return Ok(());
         }
         let batch = new.batch;
-        let names = batch.columns.iter().filter_map(|&field| new.fields.get(field)).map(|field| quoted(&field.name));
-        let columns: Vec<String> = ["package", "status", "created_at", "updated_at", "id"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(names)
-            .collect();
+        let mut columns = "package, status, created_at, updated_at, id".to_owned();
+        for field in batch.columns.iter().filter_map(|&field| new.fields.get(field)) {
+            columns.push_str(", ");
+            columns.push_str(&quoted(&field.name));
+        }
         let package = Bound::Integer(self.campaign.package);
         let shared = [package, Bound::Text(Status::Open.name()), Bound::Integer(new.now), Bound::Integer(new.now)];
         let table = table_name(self.campaign.table);
-        Bulk { table: &table, columns: &columns, shared: &shared }.insert(self.chunk.c(), new.len(), |row| {
+        let bulk = Bulk { table: &table, columns: &columns, shared: &shared, own: 1 + batch.columns.len() };
+        bulk.insert(self.chunk.c(), new.len(), |row| {
             let (id, slot) = new.row(row);
             let values = (0..batch.columns.len()).map(move |column| new.value(slot, column));
             std::iter::once(Bound::Integer(id)).chain(values)

@@ -13,11 +13,12 @@ use rusqlite::{Connection, Row};
 use super::index::{self, Index};
 pub use super::index::{Known, Scouted};
 use super::tables::table_name;
-use super::{Campaign, Store, execute, quoted, storage};
+use super::{Campaign, Credential, Store, catalog, execute, quoted, storage};
 use crate::fault::Fault;
 use crate::fingerprint::Fingerprints;
 use crate::merge::Groups;
 use crate::record::{Batch, Status, Stored, Texts};
+use crate::request::UserType;
 use alone::Alone;
 pub use alone::Memory;
 
@@ -129,6 +130,21 @@ impl<'t> Chunk<'t> {
             Hold::Alone(alone) => alone.connection(),
             Hold::Shared(connection) => connection,
         }
+    }
+
+    /// The team's id and the login's credential, as far as they exist.
+    pub fn credential(
+        &self,
+        orgidentity: &str,
+        usertype: UserType,
+        user: &str,
+    ) -> Result<Option<(i64, Option<Credential>)>, Fault> {
+        catalog::credential(self.c(), orgidentity, usertype, user)
+    }
+
+    /// True where a campaign that was read before is still so.
+    pub fn is_as_read(&self, campaign: &Campaign) -> Result<bool, Fault> {
+        index::is_as_read(self.c(), campaign)
     }
 
     /// The customers that a campaign's imports go to.

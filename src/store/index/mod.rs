@@ -150,14 +150,20 @@ pub struct Scouted {
 /// The indexes of a campaign's customer table; the first is the one of the unique key. To be asked for in the transaction
 /// that uses them: a main table may have been defined anew since the campaign was read.
 pub fn of<'c>(c: &Connection, campaign: &'c Campaign) -> Result<&'c [Index], Fault> {
-    if campaign.main_table {
-        let mut definitions = c.prepare_cached("SELECT definitions FROM store").map_err(storage)?;
-        let definitions: i64 = definitions.query_row([], |row| row.get(0)).map_err(storage)?;
-        if definitions != campaign.definitions {
-            return Err(Fault::new(Key::StorageForNow, "a main table was defined anew meanwhile: try again"));
-        }
+    match is_as_read(c, campaign)? {
+        true => Ok(&campaign.indexes),
+        false => Err(Fault::new(Key::StorageForNow, "a main table was defined anew meanwhile: try again")),
     }
-    Ok(&campaign.indexes)
+}
+
+/// True where no main table was defined anew since the campaign was read, if that is what its customers are in.
+pub fn is_as_read(c: &Connection, campaign: &Campaign) -> Result<bool, Fault> {
+    if !campaign.main_table {
+        return Ok(true);
+    }
+    let mut definitions = c.prepare_cached("SELECT definitions FROM store").map_err(storage)?;
+    let definitions: i64 = definitions.query_row([], |row| row.get(0)).map_err(storage)?;
+    Ok(definitions == campaign.definitions)
 }
 
 /// The indexes of a customer table that has these fields.
