@@ -156,7 +156,16 @@ pub struct Stored {
     pub status: Status,
     /// True: an agent is assigned.
     pub has_agent: bool,
-    /// Its values in the batch's columns; those that were not asked for are empty.
+    /// Where its values in the batch's columns begin in [`AsStored::values`].
+    pub first_value: usize,
+}
+
+/// What the store knows of the customers that a batch names.
+#[derive(Debug, Default)]
+pub struct AsStored {
+    /// By slot; `None`: there is none yet.
+    pub customers: Vec<Option<Stored>>,
+    /// The values of all of them; those that were not asked for are empty.
     pub values: Texts,
 }
 
@@ -185,6 +194,11 @@ impl Texts {
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
         self.ends.push(self.text.len());
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ends.len()
     }
 }
 

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::decide::{Change, Decision, Found, Package, decide};
 use super::{Dupway, Rules};
 use crate::fingerprint::Fingerprints;
-use crate::record::{Batch, Status, Stored};
+use crate::record::{AsStored, Batch, Status, Stored, Texts};
 
 /// The records of a batch grouped by unique key: one slot for each key, in the order of the keys' fingerprints.
 #[derive(Debug, Default)]
@@ -78,10 +78,11 @@ impl Slot {
         self.replaced.iter().any(Option::is_some)
     }
 
-    fn value<'a>(&'a self, batch: &'a Batch, column: usize) -> &'a str {
+    /// A value of the customer; `stored`: those that the store has.
+    pub fn value<'a>(&self, batch: &'a Batch, stored: &'a Texts, column: usize) -> &'a str {
         match (self.source(column), &self.stored) {
             (Some(record), _) => batch.value(record, column),
-            (None, Some(stored)) => stored.values.get(column),
+            (None, Some(known)) => stored.get(known.first_value + column),
             (None, None) => "",
         }
     }
@@ -113,6 +114,8 @@ pub struct Entry<'b> {
 pub struct Outcome<'b> {
     /// The customers, as [`Groups`] has them.
     pub slots: Vec<Slot>,
+    /// The values that the store has, as [`AsStored`] has them.
+    pub stored: Texts,
     /// The dial list's new entries, in the order of the records.
     pub entries: Vec<Entry<'b>>,
     /// What was decided for each record.
@@ -124,20 +127,22 @@ pub struct Outcome<'b> {
 pub fn fold<'b>(
     batch: &'b Batch,
     groups: &Groups,
-    stored: Vec<Option<Stored>>,
+    stored: AsStored,
     package: i64,
     rules: Rules,
     number: impl Fn(&str) -> Option<Cow<'_, str>>,
 ) -> Outcome<'b> {
-    let slots = groups.firsts.iter().zip(stored).map(|(&first, stored)| slot(first, stored, package)).collect();
-    let mut outcome = Outcome { slots, entries: Vec::new(), decisions: Vec::with_capacity(batch.len()) };
+    let slots = groups.firsts.iter().zip(stored.customers);
+    let slots = slots.map(|(&first, stored)| slot(first, stored, package)).collect();
+    let decisions = Vec::with_capacity(batch.len());
+    let mut outcome = Outcome { slots, stored: stored.values, entries: Vec::new(), decisions };
     for (record, &at) in groups.slots.iter().enumerate() {
         let Some(slot) = outcome.slots.get_mut(at) else { continue };
         let phone = batch.number.and_then(|column| match batch.value(record, column) {
-            "" => number(slot.value(batch, column)).map(|phone| Cow::Owned(phone.into_owned())),
+            "" => number(slot.value(batch, &outcome.stored, column)).map(|phone| Cow::Owned(phone.into_owned())),
             own => number(own),
         });
-        let decision = decide(met(slot, batch, record, rules), phone.is_some(), rules);
+        let decision = decide(met(slot, batch, &outcome.stored, record, rules), phone.is_some(), rules);
         outcome.decisions.push(decision);
         let dial = match decision {
             Decision::Insert { dial } => {
@@ -174,14 +179,14 @@ fn slot(first: usize, stored: Option<Stored>, package: i64) -> Slot {
 }
 
 /// The customer as this record meets it; `None`: the record is the first of a new one.
-fn met(slot: &Slot, batch: &Batch, record: usize, rules: Rules) -> Option<Found> {
+fn met(slot: &Slot, batch: &Batch, stored: &Texts, record: usize, rules: Rules) -> Option<Found> {
     if slot.stored.is_none() && !slot.ours {
         return None;
     }
     let differs = rules.dupway == Dupway::Update
         && (0..batch.columns.len()).any(|column| {
             let value = batch.value(record, column);
-            !value.is_empty() && value != slot.value(batch, column)
+            !value.is_empty() && value != slot.value(batch, stored, column)
         });
     Some(Found { package: slot.package, status: slot.status, has_agent: slot.has_agent, differs })
 }
@@ -232,6 +237,10 @@ mod tests {
         Some(Cow::Borrowed(text)).filter(|t| !t.is_empty())
     }
 
+    fn none(slots: usize) -> AsStored {
+        AsStored { customers: vec![None; slots], ..AsStored::default() }
+    }
+
     #[test]
     fn later_records_of_a_batch_are_duplicates_of_earlier_ones() {
         let batch = batch(&[["1", "a", ""], ["2", "b", "x"], ["1", "", "y"], ["1", "c", ""], ["1", "c", "y"]]);
@@ -239,9 +248,9 @@ mod tests {
         let [joe, ann] = [0, 1].map(|record| groups.slots[record]);
         assert_eq!([joe, ann].map(|slot| groups.firsts[slot]), [0, 1]);
         assert_eq!(groups.slots, [joe, ann, joe, joe, joe]);
-        let outcome = fold(&batch, &groups, vec![None, None], 9, RULES, number);
+        let outcome = fold(&batch, &groups, none(2), 9, RULES, number);
         let slot = &outcome.slots[joe];
-        let values: Vec<_> = (0..3).map(|c| slot.value(&batch, c)).collect();
+        let values: Vec<_> = (0..3).map(|c| slot.value(&batch, &outcome.stored, c)).collect();
         assert_eq!(values, ["1", "c", "y"]);
         let entries: Vec<_> = outcome.entries.iter().map(|e| (e.record, e.slot)).collect();
         assert_eq!(entries, [(0, joe), (1, ann), (2, joe), (3, joe), (4, joe)]);
@@ -256,14 +265,10 @@ mod tests {
             batch.push(value);
         }
         batch.end_record(Call::default());
-        let stored = Stored {
-            id: 5,
-            package: Some(9),
-            status: Status::Success,
-            has_agent: true,
-            values: ["k", "138"].into_iter().collect(),
-        };
-        let outcome = fold(&batch, &group(&batch, &Fingerprints::default()), vec![Some(stored)], 9, RULES, number);
+        let stored = Stored { id: 5, package: Some(9), status: Status::Success, has_agent: true, first_value: 1 };
+        let values = ["another's", "k", "138"].into_iter().collect();
+        let stored = AsStored { customers: vec![Some(stored)], values };
+        let outcome = fold(&batch, &group(&batch, &Fingerprints::default()), stored, 9, RULES, number);
         assert_eq!(outcome.entries, [Entry { slot: 0, record: 0, phone: "138".into() }]);
         assert!(!outcome.slots[0].replaces());
         assert!(!outcome.slots[0].change.writes());

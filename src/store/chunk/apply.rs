@@ -116,11 +116,9 @@ impl Customers<'_, '_> {
             let (id, package) = (Bound::Integer(stored.id), Bound::Integer(self.campaign.package));
             let head = [id, moved, package, cleared, reset, Bound::Integer(now)];
             if slot.replaces() {
-                let values = columns.iter().map(|&column| {
-                    let record = slot.source(column);
-                    let value = record.map_or(stored.values.get(column), |record| batch.value(record, column));
-                    bound(fields, batch, column, value)
-                });
+                let values = columns
+                    .iter()
+                    .map(|&column| bound(fields, batch, column, slot.value(batch, &outcome.stored, column)));
                 with.execute(params_from_iter(head.into_iter().chain(values))).map_err(storage)?;
             } else {
                 without.execute(params_from_iter(head)).map_err(storage)?;
@@ -142,7 +140,9 @@ impl Customers<'_, '_> {
             let column = index.fields.first().and_then(|field| batch.columns.iter().position(|c| c == field));
             let Some(column) = column else { continue };
             let value = |slot: &Slot| slot.source(column).map_or("", |record| batch.value(record, column));
-            let is_new = |slot: &Slot| slot.stored.as_ref().is_none_or(|known| known.values.get(column) != value(slot));
+            let is_new = |slot: &Slot| {
+                slot.stored.as_ref().is_none_or(|known| outcome.stored.get(known.first_value + column) != value(slot))
+            };
             let written = slots.filter(|(slot, _)| is_new(slot)).map(|(slot, &id)| (value(slot), id));
             let written = written.filter(|(value, _)| !value.is_empty());
             index.add(transaction, written.map(|(value, id)| (fingerprints.of([value]), id)))?;

@@ -17,7 +17,7 @@ use super::{Campaign, Credential, Store, catalog, execute, quoted, storage};
 use crate::fault::Fault;
 use crate::fingerprint::Fingerprints;
 use crate::merge::Groups;
-use crate::record::{Batch, Status, Stored, Texts};
+use crate::record::{AsStored, Batch, Status, Stored, Texts};
 use crate::request::UserType;
 use alone::Alone;
 pub use alone::Memory;
@@ -165,20 +165,15 @@ pub struct Customers<'c, 't> {
 impl Customers<'_, '_> {
     /// What the store has under the unique keys of a batch. `values`: the customers' values are wanted too; else only the
     /// one of the batch's number. `scouted`: what was found ahead.
-    pub fn find(
-        &self,
-        batch: &Batch,
-        groups: &Groups,
-        scouted: &Scouted,
-        values: bool,
-    ) -> Result<Vec<Option<Stored>>, Fault> {
-        let mut found = Vec::new();
-        found.resize_with(groups.firsts.len(), || None);
+    pub fn find(&self, batch: &Batch, groups: &Groups, scouted: &Scouted, values: bool) -> Result<AsStored, Fault> {
+        let mut found = AsStored { customers: vec![None; groups.firsts.len()], ..AsStored::default() };
         let Some(index) = self.indexes.first() else { return Ok(found) };
         let mut candidates = index.find_since(self.chunk.c(), &groups.fingerprints, scouted)?;
         if candidates.is_empty() {
             return Ok(found);
         }
+        let of_one = batch.bytes() / batch.len().max(1);
+        found.values = Texts::with_capacity(candidates.len() * batch.columns.len(), candidates.len() * of_one);
         // In the table's order, one page after the other.
         candidates.sort_unstable_by_key(|&(_, customer)| customer);
         let fields = &self.campaign.fields;
@@ -201,9 +196,11 @@ impl Customers<'_, '_> {
                 let id: i64 = row.get(0).map_err(storage)?;
                 while stretch.next_if(|(_, customer)| *customer < id).is_some() {}
                 while let Some((at, _)) = stretch.next_if(|(_, customer)| *customer == id) {
-                    let Some((slot, &first)) = found.get_mut(*at).zip(groups.firsts.get(*at)) else { continue };
+                    let Some((slot, &first)) = found.customers.get_mut(*at).zip(groups.firsts.get(*at)) else {
+                        continue;
+                    };
                     if has_key(row, batch, first).map_err(storage)? {
-                        *slot = Some(stored(row, batch).map_err(storage)?);
+                        *slot = Some(stored(row, batch, &mut found.values).map_err(storage)?);
                     }
                 }
             }
@@ -226,19 +223,14 @@ fn has_key(row: &Row<'_>, batch: &Batch, record: usize) -> rusqlite::Result<bool
     Ok(true)
 }
 
-fn stored(row: &Row<'_>, batch: &Batch) -> rusqlite::Result<Stored> {
-    let columns = 4..4 + batch.columns.len();
-    let mut bytes = 0;
-    for column in columns.clone() {
-        bytes += row.get_ref(column)?.as_bytes().map_or(0, <[u8]>::len);
-    }
-    let mut values = Texts::with_capacity(columns.len(), bytes);
-    for column in columns {
+fn stored(row: &Row<'_>, batch: &Batch, values: &mut Texts) -> rusqlite::Result<Stored> {
+    let first_value = values.count();
+    for column in 4..4 + batch.columns.len() {
         values.push(&text(row.get_ref(column)?));
     }
     let status = row.get_ref(2)?.as_str()?;
     let status = Status::ALL.into_iter().find(|known| known.name() == status).unwrap_or(Status::Open);
-    Ok(Stored { id: row.get(0)?, package: row.get(1)?, status, has_agent: row.get(3)?, values })
+    Ok(Stored { id: row.get(0)?, package: row.get(1)?, status, has_agent: row.get(3)?, first_value })
 }
 
 /// A stored value as text; none: empty.
