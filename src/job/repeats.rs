@@ -34,6 +34,8 @@ pub const MOST_ROWS: u64 = 1 << 21;
 /// How many rows are looked at together: the table of first rows is asked for all of them, so that it answers while the
 /// processor waits for its memory.
 const TOGETHER: usize = 256;
+/// As many such pieces there are at once: one is read, one waits, one is looked at. None is ever thrown away.
+const MOST_ALIVE: usize = 3;
 /// The bytes at which they are fewer, and those of a row whose memory is given back.
 const MOST_TOGETHER: usize = 1 << 20;
 const LONG: usize = 4_096;
@@ -100,7 +102,7 @@ impl Repeats {
         };
         // The rows are read by another thread: the one that writes has nothing to do yet.
         thread::scope(|scope| {
-            let ((tell, told), (give_back, given_back)) = (sync_channel(1), sync_channel(1));
+            let ((tell, told), (give_back, given_back)) = (sync_channel(1), sync_channel(MOST_ALIVE));
             let reader = thread::Builder::new().name("cji-look".into()).spawn_scoped(scope, move || {
                 let mut left = usize::try_from(most).unwrap_or(usize::MAX);
                 while left > 0 {
