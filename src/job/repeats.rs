@@ -224,8 +224,8 @@ impl Repeats {
         let from = self.next;
         while let Some(kept) = self.kept.get(self.next).filter(|kept| u64::from(kept.first) <= row) {
             let has_key = batch.len().checked_sub(1).is_some_and(|last| {
-                let own: Vec<&str> = kept.values.split('\0').collect();
-                batch.key.iter().zip(batch.key_of(last)).all(|(&column, key)| own.get(column) == Some(&key))
+                let mut keys = batch.key.iter().zip(batch.key_of(last));
+                keys.all(|(&column, key)| kept.values.split('\0').nth(column) == Some(key))
             });
             if !has_key && let Some(early) = usize::try_from(kept.row).ok().and_then(|row| self.is_kept.get_mut(row)) {
                 // Its key shares the fingerprint: it is done in its own place.

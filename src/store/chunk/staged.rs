@@ -6,7 +6,7 @@ use rusqlite::OptionalExtension;
 
 use super::super::bulk::Bound;
 use super::super::dial::{self, NewEntries};
-use super::super::image::{Image, Piece};
+use super::super::image::{Image, Piece, Record};
 use super::super::tables::table_name;
 use super::super::{execute, storage};
 use super::apply::NewCustomers;
@@ -36,7 +36,8 @@ impl Customers<'_, '_> {
         let index_sql = if self.campaign.main_table { self.made_by(&index)? } else { None };
         let entries_index_sql = self.made_by(dial::INDEX)?;
         // What a row has beside its texts; should it be too little, it costs a copy.
-        let bytes = customers.batch.bytes() + customers.len() * (32 + columns.len()) + entries.len() * 48;
+        let beside = columns.iter().map(Column::beside).sum::<usize>() + 12;
+        let bytes = customers.batch.bytes() + customers.len() * beside + entries.len() * 48;
         let Hold::Alone(alone) = &mut self.chunk.hold else { return Ok(false) };
         let Ok(mut image) = Image::new(alone.memory(), bytes) else { return Ok(false) };
         let together = together(&columns);
@@ -72,38 +73,51 @@ impl Customers<'_, '_> {
     }
 
     /// Where a new customer's value of each column but the id comes from.
-    fn columns<'v>(&self, table: &str, new: &NewCustomers<'v>) -> Result<Vec<Column<'v>>, Fault> {
+    fn columns(&self, table: &str, new: &NewCustomers<'_>) -> Result<Vec<Column>, Fault> {
         let c = self.chunk.c();
         // As they lie in the table. A statement's own column names would be those of when it was prepared.
         let names = "SELECT name FROM pragma_table_info(?1, 'main') ORDER BY cid LIMIT -1 OFFSET 1";
         let mut names = c.prepare_cached(names).map_err(storage)?;
         let names = names.query_map([table], |row| row.get::<_, String>(0)).and_then(Iterator::collect);
         let names: Vec<String> = names.map_err(storage)?;
-        let columns = names.iter().map(|name| match name.as_str() {
-            "package" => Column::Same(Bound::Integer(self.campaign.package)),
-            "status" => Column::Same(Bound::Text(Status::Open.name())),
-            "agent" => Column::Same(Bound::None),
-            "created_at" | "updated_at" => Column::Same(Bound::Integer(new.now)),
-            name => {
-                let at = new.fields.named(name);
-                let is_number =
-                    at.and_then(|at| new.fields.get(at)).is_some_and(|field| field.kind == FieldType::Integer);
-                match at.and_then(|at| new.batch.columns.iter().position(|column| *column == at)) {
-                    Some(column) if is_number => Column::Number(column),
-                    Some(column) => Column::Texts(column..column + 1),
-                    None if is_number => Column::Same(Bound::None),
-                    None => Column::Same(Bound::Text("")),
+        let mut columns = Vec::new();
+        for name in &names {
+            let same = match name.as_str() {
+                "package" => Bound::Integer(self.campaign.package),
+                "status" => Bound::Text(Status::Open.name()),
+                "agent" => Bound::None,
+                "created_at" | "updated_at" => Bound::Integer(new.now),
+                name => {
+                    let at = new.fields.named(name);
+                    let is_number =
+                        at.and_then(|at| new.fields.get(at)).is_some_and(|field| field.kind == FieldType::Integer);
+                    match at.and_then(|at| new.batch.columns.iter().position(|column| *column == at)) {
+                        Some(column) => {
+                            columns.push(if is_number {
+                                Column::Number(column)
+                            } else {
+                                Column::Texts(column..column + 1)
+                            });
+                            continue;
+                        }
+                        None if is_number => Bound::None,
+                        None => Bound::Text(""),
+                    }
                 }
+            };
+            match columns.last_mut() {
+                Some(Column::Same(values)) => values.add(same),
+                _ => columns.push(Column::Same(Record::of(same))),
             }
-        });
-        Ok(columns.collect())
+        }
+        Ok(columns)
     }
 }
 
 impl<'v> NewCustomers<'v> {
-    fn piece(&self, slot: Option<&Slot>, column: &Column<'v>) -> Piece<'v, impl Iterator<Item = usize> + use<'v>> {
+    fn piece(&self, slot: Option<&Slot>, column: &'v Column) -> Piece<'v, impl Iterator<Item = usize> + use<'v>> {
         match column {
-            Column::Same(value) => Piece::One(*value),
+            Column::Same(values) => Piece::Same(values),
             Column::Number(column) => Piece::One(self.value(slot, *column)),
             Column::Texts(columns) => match slot.and_then(|slot| slot.source(columns.start)) {
                 Some(record) => {
@@ -118,19 +132,30 @@ impl<'v> NewCustomers<'v> {
 
 /// Where a column's value comes from.
 #[derive(Clone, Debug)]
-enum Column<'v> {
-    /// All rows have the same.
-    Same(Bound<'v>),
+enum Column {
+    /// Columns in which all rows have the same.
+    Same(Record),
     /// A column of the batch, of whole numbers.
     Number(usize),
     /// Columns of the batch, of texts; one each.
     Texts(Range<usize>),
 }
 
+impl Column {
+    /// What it takes in a record beside the batch's texts, about.
+    fn beside(&self) -> usize {
+        match self {
+            Self::Same(values) => values.bytes(),
+            Self::Number(_) => 4,
+            Self::Texts(_) => 2,
+        }
+    }
+}
+
 /// The same columns, for rows whose values all come from one record: where texts lie side by side in the batch too, they are
 /// taken at once.
-fn together<'v>(columns: &[Column<'v>]) -> Vec<Column<'v>> {
-    let mut together: Vec<Column<'v>> = Vec::new();
+fn together(columns: &[Column]) -> Vec<Column> {
+    let mut together: Vec<Column> = Vec::new();
     for column in columns {
         match (together.last_mut(), column) {
             (Some(Column::Texts(before)), Column::Texts(next)) if before.end == next.start => before.end = next.end,

@@ -12,7 +12,8 @@ mod tests;
 
 use super::bulk::Bound;
 use page::{Kind, PAGE, Page, write};
-use record::{Record, varint};
+pub use record::Record;
+use record::varint;
 
 /// The largest record that needs no overflow page.
 const MOST_OF_A_RECORD: usize = PAGE - 35;
@@ -29,6 +30,8 @@ pub enum Piece<'v, L> {
     One(Bound<'v>),
     /// Texts that follow each other, in one, and the length of each.
     Texts(&'v str, L),
+    /// Those that many rows have, as they are kept.
+    Same(&'v Record),
 }
 
 /// The lengths of no texts.
@@ -87,6 +90,7 @@ impl Image {
             values.for_each(|values| match values.into() {
                 Piece::One(value) => record.add(value),
                 Piece::Texts(texts, lengths) => record.add_texts(texts, lengths),
+                Piece::Same(values) => record.add_all(values),
             });
             record.end(Some(id), MOST_OF_A_RECORD)?;
             if !leaf.add(&mut self.pages, &record.cell()) {

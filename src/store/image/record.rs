@@ -3,8 +3,8 @@
 use super::TooLarge;
 use crate::store::bulk::Bound;
 
-/// A row or key as a leaf's cell; its memory serves for one after the other.
-#[derive(Debug, Default)]
+/// A row or key as a leaf's cell, or a stretch of one; its memory serves for one after the other.
+#[derive(Clone, Debug, Default)]
 pub struct Record {
     /// What stands before the values: the payload's length, the id, the header.
     front: Vec<u8>,
@@ -30,6 +30,24 @@ impl Record {
                 self.body.extend_from_slice(all.get(all.len() - bytes..).unwrap_or_default());
             }
         }
+    }
+
+    /// One of one value.
+    pub fn of(value: Bound<'_>) -> Self {
+        let mut record = Self::default();
+        record.add(value);
+        record
+    }
+
+    /// Adds the values of another.
+    pub fn add_all(&mut self, of: &Record) {
+        self.types.extend_from_slice(&of.types);
+        self.body.extend_from_slice(&of.body);
+    }
+
+    /// The bytes of its values.
+    pub fn bytes(&self) -> usize {
+        self.types.len() + self.body.len()
     }
 
     pub fn add_texts(&mut self, texts: &str, lengths: impl Iterator<Item = usize>) {
@@ -86,19 +104,23 @@ pub fn varint(to: &mut Vec<u8>, value: u64) {
 }
 
 fn long_varint(to: &mut Vec<u8>, value: u64) {
-    let bytes = if value >> 56 == 0 { (64 - value.leading_zeros()).div_ceil(7) } else { 9 };
-    let mut rest = value;
     let mut out = [0; 9];
-    for (at, byte) in out.iter_mut().take(bytes as usize).enumerate().rev() {
-        if at == 8 {
-            *byte = low_byte(rest);
-            rest >>= 8;
-        } else {
-            *byte = low_byte(rest & 0x7f) | if at + 1 < bytes as usize { 0x80 } else { 0 };
-            rest >>= 7;
+    let (mut rest, mut from) = (value, out.len());
+    if value >> 56 != 0 {
+        from -= 1;
+        out.last_mut().into_iter().for_each(|last| *last = low_byte(rest));
+        rest >>= 8;
+    }
+    // The last byte alone has its high bit clear.
+    let mut more = if from == out.len() { 0 } else { 0x80 };
+    for (at, byte) in out.iter_mut().enumerate().take(from).rev() {
+        *byte = low_byte(rest & 0x7f) | more;
+        (rest, more, from) = (rest >> 7, 0x80, at);
+        if rest == 0 && value >> 56 == 0 {
+            break;
         }
     }
-    to.extend_from_slice(out.get(..bytes as usize).unwrap_or_default());
+    to.extend_from_slice(out.get(from..).unwrap_or_default());
 }
 
 fn low_byte(value: u64) -> u8 {
