@@ -156,8 +156,7 @@ fn is_remembered(verifier: &str, md5: &str) -> bool {
     known.is_some_and(|known| known.ct_eq(&digest(verifier, md5)).into())
 }
 
-/// Notes that the MD5 fits the verifier.
-pub fn remember(verifier: &str, md5: &str) {
+fn remember(verifier: &str, md5: &str) {
     let Ok(mut remembered) = REMEMBERED.try_write() else { return };
     let remembered = remembered.get_or_insert_with(HashMap::new);
     if remembered.len() >= MOST_REMEMBERED {

@@ -24,8 +24,6 @@ impl Engine {
         reply(parse_login(orgidentity, usertype, user, pwdtype, password).and_then(|login| {
             let verifier = auth::verifier(&login)?;
             store.login_set(&login.orgidentity, login.usertype, &login.user, &verifier)?;
-            // It was made of this password: who knows that need not verify it.
-            auth::remember(&verifier, &login.md5);
             Ok(Reply::done(""))
         }))
     }
