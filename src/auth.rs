@@ -121,6 +121,11 @@ impl Door {
     pub fn admitted(&self, login: &Login) -> Option<Arc<Admission>> {
         self.admitted.find(login)
     }
+
+    /// Forgets that; the next one is asked like any other.
+    pub fn forget(&self, login: &Login) {
+        self.admitted.forget(login);
+    }
 }
 
 /// What the store knows of who asks.

@@ -185,9 +185,12 @@ impl Texts {
 }
 
 impl Texts {
-    /// No texts yet, with room for so many of so many bytes.
-    pub fn with_capacity(count: usize, bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(count) }
+    /// No texts yet, with room for so many of so many bytes, if there is memory for them.
+    pub fn with_room(count: usize, bytes: usize) -> Self {
+        let mut texts = Self::default();
+        let _ = texts.text.try_reserve(bytes);
+        let _ = texts.ends.try_reserve(count);
+        texts
     }
 
     /// Adds a text.
@@ -206,7 +209,7 @@ impl Texts {
 impl<T: AsRef<str>> FromIterator<T> for Texts {
     fn from_iter<I: IntoIterator<Item = T>>(texts: I) -> Self {
         let texts = texts.into_iter();
-        let mut all = Self::with_capacity(texts.size_hint().0, 0);
+        let mut all = Self::with_room(texts.size_hint().0, 0);
         texts.for_each(|text| all.push(text.as_ref()));
         all
     }

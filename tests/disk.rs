@@ -140,6 +140,25 @@ fn whichever_operation_of_the_disk_fails_the_job_ends_as_if_none_had() {
 }
 
 #[test]
+fn who_may_not_come_in_is_told_nothing_of_the_disk() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    disk::install();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let host = Host::at(&path, &json!({}), &json!({}));
+    let import = || host.import(common::DEFAULTS);
+    done(&import());
+    disk::fail_at(1);
+    assert!(failed(&import()).contains("disk"), "it was let in before");
+    assert!(disk::failed());
+    done(&open(&path).unwrap().user_disable("team", "agent", "1001"));
+    disk::fail_at(1);
+    let reply = import();
+    assert!(disk::failed());
+    assert_eq!(failed(&reply), "orgidentity, user or password is wrong, or the user is disabled");
+}
+
+#[test]
 fn a_disk_that_is_full_fails_with_a_clear_message_and_the_job_goes_on_when_there_is_room() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     disk::install();

@@ -31,3 +31,21 @@ fn logins_leave_no_memory_behind() {
     let grown = resident_mib().saturating_sub(after_five);
     assert!(grown < 100, "{grown} MiB more after 34 more logins");
 }
+
+/// Six hundred times such a record would be 38 GiB.
+#[test]
+fn a_record_takes_no_more_where_many_had_its_key_once() {
+    let host = Host::new();
+    for n in 0..600 {
+        host.record(&format!("phone1={n}"));
+    }
+    let customers = host.customers();
+    assert_eq!(customers.len(), 600);
+    for customer in customers {
+        host.change(&customer, &json!({"fields": {"phone1": "777777"}}));
+        host.change(&customer, &json!({"fields": {"phone1": format!("138{}", customer["id"])}}));
+    }
+    let memo = "x".repeat(64 << 20);
+    let told = host.record(&format!("phone1=777777||memo={memo}"));
+    assert!(told.contains("added"), "{told}");
+}

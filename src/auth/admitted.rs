@@ -56,6 +56,11 @@ impl Admitted {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key(login)).cloned();
         known.filter(|known| is_remembered(&known.verifier, &login.md5))
     }
+
+    /// Forgets a login that may not come in any more as it did.
+    pub fn forget(&self, login: &Login) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(login));
+    }
 }
 
 /// Parameters hold no NUL.

@@ -147,8 +147,16 @@ impl Shared {
         let told = self.store.record(move |chunk| match admission.holds(chunk)? && chunk.is_as_read(&campaign)? {
             true => drafted.write(chunk, &campaign, rules).map(Some),
             false => Ok(None),
-        })?;
-        Ok(told.map(|(key, text)| Reply::done(self.options.messages.tell(&key, text))))
+        });
+        match told {
+            Ok(Some((key, text))) => Ok(Some(Reply::done(self.options.messages.tell(&key, text)))),
+            Ok(None) => {
+                self.door.forget(&request.login);
+                Ok(None)
+            }
+            // It may have failed before the login was looked at; who may not come in is told nothing else.
+            Err(fault) => self.door.admit(&self.store, &request.login).and(Err(fault)),
+        }
     }
 
     /// One record, into the campaign.

@@ -172,8 +172,10 @@ impl Customers<'_, '_> {
         if candidates.is_empty() {
             return Ok(found);
         }
-        let of_one = batch.bytes() / batch.len().max(1);
-        found.values = Texts::with_capacity(candidates.len() * batch.columns.len(), candidates.len() * of_one);
+        // About as much as the batch has: of very many that had a key once, one has it now.
+        let most = candidates.len().min(groups.firsts.len());
+        let bytes = if values { batch.bytes() / batch.len().max(1) * most } else { 0 };
+        found.values = Texts::with_room(most * batch.columns.len(), bytes);
         // In the table's order, one page after the other.
         candidates.sort_unstable_by_key(|&(_, customer)| customer);
         let fields = &self.campaign.fields;
