@@ -239,6 +239,7 @@ fn credentials_are_read_by_no_way() {
         "VALUES ((SELECT verifier FROM login))",
         "SELECT * FROM store",
         "SELECT * FROM dial_waiting",
+        "SELECT * FROM dial_open",
         "SELECT * FROM dial_list UNION ALL SELECT *, 1, 1 FROM dial_waiting",
         "WITH dial_list AS (SELECT * FROM login) SELECT * FROM dial_list",
         "WITH dial_entry AS MATERIALIZED (SELECT * FROM login) SELECT * FROM dial_entry",

@@ -50,13 +50,14 @@ const READABLE: [&str; 15] = [
 
 /// The store's tables that are nobody's business. SQLite's own begin with `sqlite_`. Not `dial_row`: where the view
 /// `dial_entry` is asked for no column, SQLite asks for that table in the question's own name.
-const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 10] = [
     "login",
     "login_guess",
     "store",
     "dial_waiting",
     "dial_lease",
     "dial_level",
+    "dial_open",
     "customer_index",
     "customer_index_segment",
     "customer_index_block",

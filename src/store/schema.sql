@@ -111,16 +111,23 @@ CREATE TABLE dial_row (
 -- Which entries go when a customer moves to another package.
 CREATE INDEX dial_row_customer ON dial_row (customer) WHERE may_move;
 
--- The entries that nobody has leased, in the order of dialling: those of one import that follow each other with the same
--- priority and time are one row, which leases shorten from its front. Places on the way may be of entries that were removed.
+-- The entries that nobody has leased, in the order of dialling: those that follow each other with the same priority and time
+-- are one row, which leases shorten from its front. Places on the way may be of entries that were removed.
 CREATE TABLE dial_waiting (
     campaign INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     due INTEGER NOT NULL,                         -- the dial time; -100000000000, before all times: at once
     first INTEGER NOT NULL,                       -- the first entry's place
-    last INTEGER NOT NULL,                        -- and the last one's
+    last INTEGER NOT NULL,                        -- and the last one's; or that of the list, up to which new ones are its too
     PRIMARY KEY (campaign, priority DESC, due, first)
 ) STRICT, WITHOUT ROWID;
+
+-- The newest entries' priority and time: the run of these that reaches to the list's end, unless a dialer took all of it.
+CREATE TABLE dial_open (
+    campaign INTEGER PRIMARY KEY,
+    priority INTEGER NOT NULL,
+    due INTEGER NOT NULL                          -- as in dial_waiting
+) STRICT;
 
 -- The entries that a dialer has, or had until its lease ran out: those go back to dial_waiting with the next call.
 CREATE TABLE dial_lease (

@@ -119,8 +119,8 @@ pub struct Medium {
 }
 
 impl Medium {
-    /// Does one more thing. Of what an fsync that failed should have written, `left` says what is there; the rest never
-    /// will be, however often fsync succeeds afterwards.
+    /// Does one more thing. Of what a sync that failed should have written, `left` says what is there; the rest never
+    /// will be, however often one succeeds afterwards.
     pub fn go_on(&mut self, op: &Op, left: Left, dice: &mut Dice) {
         match op {
             Op::Make { file, .. } => {

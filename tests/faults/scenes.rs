@@ -114,7 +114,7 @@ pub fn open_with(folder: &Path, durability: &str, background: bool) -> Result<Li
     Library::open(store(folder).to_str().unwrap(), options.to_string())
 }
 
-/// Runs a scene in another process; gives what it left. `fail_sync`: this fsync fails, and nothing that it should write is ever
+/// Runs a scene in another process; gives what it left. `fail_sync`: this sync fails, and nothing that it should write is ever
 /// written.
 pub fn recorded(scene: Scene, durability: &str, url: &str, fail_sync: u64) -> Tape {
     let folder = tempfile::tempdir().unwrap();

@@ -20,7 +20,7 @@ pub enum Kind {
     Short,
     /// Another process holds the lock.
     Locked,
-    /// Only fsync, of a file: of a folder SQLite does not look at the result.
+    /// Only a sync, of a file: of a folder SQLite does not look at the result.
     Unsynced,
 }
 

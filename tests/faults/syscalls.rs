@@ -125,6 +125,25 @@ fn take(fd: c_int, call: impl Fn() -> c_long) -> isize {
     staged(|stage| file_of(stage, fd), own, || call() as isize)
 }
 
+/// SQLite's own calls are `fdatasync`, also of folders; the standard library's are `fsync`.
+unsafe fn synced(fd: c_int, number: c_long) -> c_int {
+    // SAFETY: the caller's descriptor goes on as it is.
+    let call = || small(unsafe { libc::syscall(number, fd) });
+    let own = |stage: &mut Stage, place| {
+        let failed = stage.fails(if matches!(place, Place::Folder) { Call::SyncFolder } else { Call::Sync });
+        stage.record(match (place, failed) {
+            (Place::Folder, None) => Op::SyncFolder,
+            (Place::File(file), None) => Op::Sync { file },
+            (Place::Folder, Some(_)) => Op::SyncFolderFailed,
+            (Place::File(file), Some(_)) => Op::SyncFailed { file },
+        });
+        // What is on the disk the tape knows. It takes its time, so that writes of many threads wait together.
+        std::thread::sleep(Duration::from_micros(if stage.tape.is_some() { 300 } else { 0 }));
+        failed.map_or(0, refused)
+    };
+    staged(|stage| stage.open.get(&fd).copied(), own, call)
+}
+
 /// Exports functions under libc's names.
 macro_rules! calls {
     ($($name:ident($($argument:ident: $kind:ty),*) -> $result:ty $body:block)*) => {
@@ -175,22 +194,8 @@ calls! {
         };
         staged(|stage| file_of(stage, fd), own, call)
     }
-    fsync(fd: c_int) -> c_int {
-        let call = || small(libc::syscall(libc::SYS_fsync, fd));
-        let own = |stage: &mut Stage, place| {
-            let failed = stage.fails(if matches!(place, Place::Folder) { Call::SyncFolder } else { Call::Sync });
-            stage.record(match (place, failed) {
-                (Place::Folder, None) => Op::SyncFolder,
-                (Place::File(file), None) => Op::Sync { file },
-                (Place::Folder, Some(_)) => Op::SyncFolderFailed,
-                (Place::File(file), Some(_)) => Op::SyncFailed { file },
-            });
-            // What is on the disk the tape knows. It takes its time, so that writes of many threads wait together.
-            std::thread::sleep(Duration::from_micros(if stage.tape.is_some() { 300 } else { 0 }));
-            failed.map_or(0, refused)
-        };
-        staged(|stage| stage.open.get(&fd).copied(), own, call)
-    }
+    fsync(fd: c_int) -> c_int { synced(fd, libc::SYS_fsync) }
+    fdatasync(fd: c_int) -> c_int { synced(fd, libc::SYS_fdatasync) }
     unlink(path: *const c_char) -> c_int {
         let call = || small(libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0));
         let own = |stage: &mut Stage, name: String| {

@@ -44,7 +44,7 @@ impl Run {
     }
 }
 
-/// Lets entries wait.
+/// Lets entries wait that were a dialer's.
 pub fn put(c: &Connection, campaign: i64, runs: impl IntoIterator<Item = Run>) -> Result<(), Fault> {
     let mut levels: BTreeMap<i64, i64> = BTreeMap::new();
     for run in runs {
@@ -52,6 +52,52 @@ pub fn put(c: &Connection, campaign: i64, runs: impl IntoIterator<Item = Run>) -
         levels.entry(run.priority).and_modify(|earliest| *earliest = run.due.min(*earliest)).or_insert(run.due);
     }
     levels.into_iter().try_for_each(|(priority, due)| wake(c, campaign, priority, due))
+}
+
+/// Lets entries wait that come behind all others of their list, of which `end` is the last place. Their last run stays
+/// open: it reaches to the list's end, so that entries like those, as records that come one by one mostly are, need nothing
+/// more to be written here.
+pub fn append(c: &Connection, campaign: i64, end: i64, mut runs: Vec<Run>) -> Result<(), Fault> {
+    let Some(&first) = runs.first() else { return Ok(()) };
+    let sql = "SELECT o.priority, o.due, w.first, w.last FROM dial_open o LEFT JOIN dial_waiting w
+                   ON w.campaign = o.campaign AND w.priority = o.priority AND w.due = o.due
+               WHERE o.campaign = ?1 ORDER BY w.first DESC LIMIT 1";
+    let mut select = c.prepare_cached(sql).map_err(storage)?;
+    let before = select.query_row([campaign], |row| {
+        let (first, last): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+        // It may have been taken by dialers since; no other run of its level and time lies behind it.
+        let open = first.filter(|_| last == Some(end));
+        Ok(((row.get(0)?, row.get(1)?), open))
+    });
+    let (level, open) = before.optional().map_err(storage)?.unzip();
+    if let (Some((priority, due)), Some(Some(from))) = (level, open) {
+        let goes_on = (priority, due) == (first.priority, first.due);
+        if goes_on && runs.len() == 1 {
+            return Ok(());
+        }
+        let last = if goes_on { first.last } else { first.first - 1 };
+        close(c, campaign, Run { priority, due, first: from, last })?;
+        runs.drain(..usize::from(goes_on));
+    }
+    if let Some(last) = runs.last_mut() {
+        last.last = end;
+        if level != Some((last.priority, last.due)) {
+            let sql = "INSERT OR REPLACE INTO dial_open (campaign, priority, due) VALUES (?1, ?2, ?3)";
+            let mut remember = c.prepare_cached(sql).map_err(storage)?;
+            remember.execute([campaign, last.priority, last.due]).map_err(storage)?;
+        }
+    }
+    put(c, campaign, runs)
+}
+
+/// Ends an open run where `run` ends; one without places goes.
+fn close(c: &Connection, campaign: i64, run: Run) -> Result<(), Fault> {
+    let sql = match run.first <= run.last {
+        true => "UPDATE dial_waiting SET last = ?5 WHERE (campaign, priority, due, first) = (?1, ?2, ?3, ?4)",
+        false => "DELETE FROM dial_waiting WHERE (campaign, priority, due, first) = (?1, ?2, ?3, ?4) AND last > ?5",
+    };
+    let mut close = c.prepare_cached(sql).map_err(storage)?;
+    close.execute([campaign, run.priority, run.due, run.first, run.last]).map(drop).map_err(storage)
 }
 
 fn insert(c: &Connection, campaign: i64, run: Run) -> Result<(), Fault> {

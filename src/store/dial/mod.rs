@@ -198,7 +198,7 @@ impl<'e> NewEntries<'e> {
                 runs.push(run);
             }
         }
-        levels::put(c, campaign.id, runs)
+        levels::append(c, campaign.id, *places(campaign).end(), runs)
     }
 }
 

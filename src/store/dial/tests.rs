@@ -18,6 +18,8 @@ use crate::time::{Moment, Zone};
 #[derive(Clone, Debug)]
 enum Step {
     Import(Vec<(i32, Option<i64>)>),
+    /// An entry of the neighbour's comes between.
+    ImportNextDoor,
     Next {
         limit: usize,
         lease_ms: i64,
@@ -41,7 +43,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     // Times lie close together, and are compared with seconds around the test's beginning.
-    let time = || prop::option::of(0..40_i64);
+    let time = || prop_oneof![2 => Just(None), 1 => (0..40_i64).prop_map(Some)];
     let call = (prop_oneof![3 => -2..3_i32, 1 => any::<i32>()], time());
     let outcome = prop_oneof![
         Just(DialOutcome::Done),
@@ -50,6 +52,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let step = prop_oneof![
         2 => prop::collection::vec(call, 1..12).prop_map(Step::Import),
+        1 => Just(Step::ImportNextDoor),
         4 => (1..8_usize, 1..20_000_i64).prop_map(|(limit, lease_ms)| Step::Next { limit, lease_ms }),
         4 => (0..64_usize, outcome).prop_map(|(at, outcome)| Step::Done { at, outcome }),
         1 => (0..64_usize).prop_map(|at| Step::Leave { at }),
@@ -107,6 +110,7 @@ impl Pair {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Import(calls) => self.import(calls),
+            Step::ImportNextDoor => self.import_next_door(),
             Step::Next { limit, lease_ms } => self.next(*limit, *lease_ms),
             Step::Done { at, outcome } => self.done(*at, outcome),
             Step::Leave { at } => self.leave(*at),
@@ -137,6 +141,9 @@ impl Pair {
                 take(chunk, &self.campaign, &batch, &groups, &Scouted::default(), RULES, 0)
             })
             .unwrap();
+    }
+
+    fn import_next_door(&mut self) {
         self.made += 1;
         self.neighbours.push(self.made);
         let another = vec![(self.made % 50 + 1, "1", Call::default())];
@@ -196,6 +203,7 @@ impl Pair {
                         (SELECT count(*) FROM dial_waiting w WHERE w.campaign = c.id AND e.place BETWEEN w.first AND w.last)
                       + (SELECT count(*) FROM dial_lease l WHERE l.place = e.place)";
         assert_eq!(count(self, places), 0, "each entry waits or is leased");
+        assert_eq!(count(self, "dial_waiting WHERE last < first"), 0, "a run has places");
         for (state, leased) in [("waiting", false), ("leased", true)] {
             let filter = Filter::of_entries(&format!(r#"{{"where":{{"state":"{state}"}},"limit":1000}}"#)).unwrap();
             let listed = self.store.dial_list(&self.campaign, &filter, &utc(), &self.at).unwrap();
@@ -250,15 +258,49 @@ fn priorities_without_anything_due_are_put_to_sleep_once() {
          INSERT INTO dial_row (place, customer, phone, priority, dial_time)
          SELECT 100000001000 + i, i, '1', i, 1000000 FROM n;
          INSERT INTO dial_waiting SELECT 1, priority, dial_time, place, place FROM dial_row;
-         INSERT INTO dial_level SELECT 1, priority, NULL FROM dial_row;",
+         INSERT INTO dial_level SELECT 1, priority, NULL FROM dial_row;
+         UPDATE store SET last_dial_entry = 21000;",
     );
     pair.import(&[(0, None), (-1, None), (-1, None)]);
-    assert_eq!(next_ids(&pair, 2), [1, 2]);
+    assert_eq!(next_ids(&pair, 2), [21_001, 21_002]);
     assert_eq!(count(&pair, "dial_level WHERE campaign = 1 AND asleep_until IS NULL"), 1, "only the one that has more");
-    assert_eq!(next_ids(&pair, 2), [3]);
+    assert_eq!(next_ids(&pair, 2), [21_003]);
     assert_eq!(count(&pair, "dial_level WHERE campaign = 1 AND priority <= 0"), 0, "an empty one is forgotten");
     pair.at.wall_ms = 1_000_000_000;
     assert_eq!(next_ids(&pair, 2), [21_000, 20_999]);
+}
+
+#[test]
+fn entries_that_follow_each_other_alike_are_one_run_however_they_come() {
+    let mut pair = Pair::new();
+    let runs = |pair: &Pair| {
+        let sql = "SELECT group_concat(format('%d:%d-%s', priority, first % 1000,
+                                               iif(last % 100000000000 = 99999999999, '', last % 1000)), ' ')
+                   FROM (SELECT * FROM dial_waiting WHERE campaign = 1 ORDER BY first)";
+        let read = |c: &rusqlite::Connection| c.query_row(sql, [], |row| row.get::<_, Option<String>>(0));
+        pair.store.read(|c| read(c).map_err(crate::store::storage)).unwrap().unwrap_or_default()
+    };
+    let import = |pair: &mut Pair, calls: &[(i32, Option<i64>)]| {
+        pair.import(calls);
+        runs(pair)
+    };
+    assert_eq!(import(&mut pair, &[(0, None)]), "0:1-");
+    pair.import_next_door();
+    assert_eq!(import(&mut pair, &[(0, None), (0, None)]), "0:1-");
+    assert_eq!(import(&mut pair, &[(0, None), (1, None), (0, None)]), "0:1-5 1:6-6 0:7-");
+    assert_eq!(import(&mut pair, &[(2, None)]), "0:1-5 1:6-6 0:7-7 2:8-");
+    // Dialled to its end, a run is open no more; in the middle, it stays so.
+    assert_eq!(next_ids(&pair, 3), [8, 6, 1]);
+    assert_eq!(import(&mut pair, &[(2, None), (2, None)]), "0:2-5 0:7-7 2:9-");
+    assert_eq!(next_ids(&pair, 1), [9]);
+    assert_eq!(import(&mut pair, &[(2, None)]), "0:2-5 0:7-7 2:10-");
+    assert_eq!(next_ids(&pair, 2), [10, 11]);
+    assert_eq!(import(&mut pair, &[(0, None)]), "0:2-5 0:7-7 0:12-", "the open run had nothing left");
+    // A run that was put back is like the open one was, but not open.
+    assert_eq!(next_ids(&pair, 9), [3, 4, 5, 7, 12]);
+    let back = DialOutcome::Retry { dial_time: None, priority: None };
+    pair.store.dial_done(&pair.campaign, 5, &back, &pair.at).unwrap();
+    assert_eq!(import(&mut pair, &[(0, None)]), "0:5-5 0:13-");
 }
 
 #[test]

@@ -48,6 +48,11 @@ DELETE FROM dial_waiting WHERE campaign NOT IN (SELECT id FROM campaign);
 UPDATE dial_waiting SET
     first = (SELECT list FROM campaign c WHERE c.id = campaign) * 100000000000 + first,
     last = (SELECT list FROM campaign c WHERE c.id = campaign) * 100000000000 + last;
+CREATE TABLE dial_open (
+    campaign INTEGER PRIMARY KEY,
+    priority INTEGER NOT NULL,
+    due INTEGER NOT NULL
+) STRICT;
 CREATE TABLE old_lease AS SELECT campaign, id, lease_end FROM dial_lease;
 DROP TABLE dial_lease;
 CREATE TABLE dial_lease (
