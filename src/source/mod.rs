@@ -5,6 +5,7 @@
 //! other; the network is read on one helper thread, which has ended when `fetch` returns.
 
 mod attempts;
+mod certificates;
 mod connect;
 mod course;
 mod ftp;

@@ -1,5 +1,6 @@
 //! TLS for https and ftps: the roots, loaded at the first use, and the stream.
 
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::certificates::Verifier;
 use super::trouble::Trouble;
 use crate::fault::{Fault, Key};
 
@@ -38,12 +40,14 @@ impl Trust {
         if let Some(config) = &*config {
             return Ok(Arc::clone(config));
         }
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        roots.add_parsable_certificates(self.further.iter().cloned());
-        let made = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let failed = |error: &dyn Display| Trouble::lasting(format!("TLS failed: {error}"));
+        let provider = Arc::new(ring::default_provider());
+        let verifier = Verifier::new(&self.further, Arc::clone(&provider)).map_err(|error| failed(&error))?;
+        let made = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| Trouble::lasting(format!("TLS failed: {error}")))?
-            .with_root_certificates(roots)
+            .map_err(|error| failed(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         Ok(Arc::clone(config.insert(Arc::new(made))))
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::certificates::why_not;
 use crate::fault::Key;
 
 /// Why an attempt failed.
@@ -75,7 +76,7 @@ impl Trouble {
     fn of_tls(error: &rustls::Error) -> Self {
         match error {
             rustls::Error::InvalidCertificate(why) => {
-                Self::lasting(format!("the server's certificate is not accepted: {why:?}"))
+                Self::lasting(format!("the server's certificate is not accepted: {}", why_not(why)))
             }
             rustls::Error::InvalidMessage(_) => Self::lasting("the server does not speak TLS here"),
             other => Self::lasting(format!("TLS failed: {other}")),

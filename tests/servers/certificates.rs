@@ -56,6 +56,19 @@ impl Certificates {
         Some(made)
     }
 
+    /// A server's certificate for the same names that signed itself, as people make them; it is its own root.
+    pub fn self_signed() -> Option<Self> {
+        let made = Self::make()?;
+        let openssl = program("openssl").expect("it made the others");
+        let mut command = Command::new(openssl);
+        command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+        command.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:127.0.0.9"]);
+        command.args(["-keyout", "server.key", "-out", "server.pem"]).current_dir(made.folder.path());
+        assert!(command.output().expect("openssl").status.success());
+        std::fs::copy(made.certificate(), made.root()).expect("a copy");
+        Some(made)
+    }
+
     /// The root, for `ca_file`.
     pub fn root(&self) -> PathBuf {
         self.file("ca.pem")

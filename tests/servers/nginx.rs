@@ -35,11 +35,14 @@ pub const PASSWORD: &str = "pass word!1";
 
 impl Nginx {
     pub fn start(root: &Path) -> Option<Self> {
+        Self::start_with(root, Certificates::make()?)
+    }
+
+    pub fn start_with(root: &Path, certificates: Certificates) -> Option<Self> {
         let Some(nginx) = program("nginx") else {
             skip("nginx");
             return None;
         };
-        let certificates = Certificates::make()?;
         let folder = work_folder();
         open_to_all(root);
         let (http, https) = (free_port(), free_port());
@@ -111,9 +114,18 @@ impl Nginx {
         self.certificates.root()
     }
 
-    /// What was asked of it, one line each: port, path, status, `Range`, `User-Agent`, user.
+    /// What was asked of it, one line each: port, path, status, `Range`, `User-Agent`, user. It writes a line a moment after
+    /// its answer.
     pub fn requests(&self) -> Vec<String> {
-        let log = std::fs::read_to_string(self.folder.path().join("requests")).unwrap_or_default();
-        log.lines().map(ToString::to_string).collect()
+        let read = || std::fs::read_to_string(self.folder.path().join("requests")).unwrap_or_default();
+        let mut log = read();
+        loop {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            let now = read();
+            if now == log {
+                return log.lines().map(ToString::to_string).collect();
+            }
+            log = now;
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use import_cji::fault::Key;
 use import_cji::source::{FetchError, NetworkOptions};
 
-use crate::servers::{Cut, Cutter, Nginx};
+use crate::servers::{Certificates, Cut, Cutter, Nginx};
 use crate::{Outcome, fetch, fetch_with, folder_with, long_list, options};
 
 const USER: &str = "ann";
@@ -80,14 +80,31 @@ fn certificates_are_checked() {
     let Some((nginx, _folder)) = start(b"x") else { return };
     let url = format!("https://127.0.0.1:{}/list.csv", nginx.https);
     let message = fetch(&url).message();
-    assert!(message.contains("certificate is not accepted") && !message.contains("attempt"), "{message}");
+    assert!(message.contains("certificate is not accepted: nobody known has signed it"), "{message}");
+    assert!(!message.contains("attempt"), "{message}");
     // The right root, but a certificate for other names: all of 127/8 is this machine.
     let elsewhere = Cutter::start_on("127.0.0.2".parse().expect("an address"), nginx.https, |_| None);
     let url = format!("https://127.0.0.2:{}/list.csv", elsewhere.port());
     let message = fetch_with(trusting(nginx.ca_file()), &url, "", "").message();
-    assert!(message.contains("certificate is not accepted") && !message.contains("attempt"), "{message}");
+    assert!(message.ends_with("certificate is not accepted: it is of another name"), "{message}");
+    assert!(!message.contains("attempt"), "{message}");
     let plain = fetch(&format!("https://127.0.0.1:{}/list.csv", nginx.http)).message();
     assert!(plain.contains("does not speak TLS here"), "{plain}");
+}
+
+/// As `openssl req -x509` makes it: curl and Python take it as the file of their roots, too.
+#[test]
+fn a_server_whose_certificate_signed_itself_is_trusted_by_that_certificate_alone() {
+    let list = long_list();
+    let folder = folder_with(&list);
+    let Some(nginx) = Certificates::self_signed().and_then(|own| Nginx::start_with(folder.path(), own)) else { return };
+    let url = format!("https://127.0.0.1:{}/list.csv", nginx.https);
+    assert_eq!(fetch_with(trusting(nginx.ca_file()), &url, "", "").whole(), list);
+    let Some(another) = Certificates::self_signed() else { return };
+    for options in [options(), trusting(another.root())] {
+        let message = fetch_with(options, &url, "", "").message();
+        assert!(message.contains("certificate is not accepted"), "{message}");
+    }
 }
 
 #[test]
