@@ -102,14 +102,15 @@ impl Options {
             retries: text.retries,
             max_file_bytes: text.max_file_bytes,
             allow_hosts: text.allow_hosts,
-            ca_file: text.ca_file.map(PathBuf::from),
+            ca_file: text.ca_file.map(|path| absolute("ca_file", &path)).transpose()?,
             ..NetworkOptions::default()
         };
         let max_row_bytes = usize::try_from(text.max_row_bytes).ok().filter(|&bytes| bytes > 0);
         if text.max_file_bytes == 0 || max_row_bytes.is_none() {
             return Err(bad("max_file_bytes and max_row_bytes must be more than 0"));
         }
-        let spool_dir = text.spool_dir.filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let spool_dir = text.spool_dir.filter(|dir| !dir.is_empty());
+        let spool_dir = spool_dir.map(|dir| absolute("spool_dir", &dir)).transpose()?;
         if let Some(dir) = spool_dir.as_ref().filter(|dir| !dir.is_dir()) {
             return Err(bad(format!("spool_dir {} is no folder", shown(&dir.display().to_string()))));
         }
@@ -133,6 +134,24 @@ fn seconds(name: &str, seconds: f64) -> Result<Duration, Fault> {
         .ok_or_else(|| bad(format!("{name} {seconds} is no time above 0")))
 }
 
+/// A path as it is now: the host may change its working directory.
+fn absolute(name: &str, path: &str) -> Result<PathBuf, Fault> {
+    std::path::absolute(path).map_err(|error| bad(format!("{name} {}: {error}", shown(path))))
+}
+
 fn bad(what: impl AsRef<str>) -> Fault {
     Fault::new(Key::ParameterBad, format!("options: {}", what.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_what_they_were_when_the_working_directory_changes() {
+        let options = Options::read(r#"{"spool_dir":"src","ca_file":"ca.pem"}"#).unwrap();
+        let folder = std::env::current_dir().unwrap();
+        assert_eq!(options.spool_dir, Some(folder.join("src")));
+        assert_eq!(options.network.ca_file, Some(folder.join("ca.pem")));
+    }
 }

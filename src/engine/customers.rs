@@ -60,13 +60,7 @@ impl Engine {
             }
             let limit = usize::try_from(limit).unwrap_or(0);
             let lease_ms = i64::from(lease_seconds) * 1_000;
-            Ok(Reply::data(shared.store.dial_next(
-                campaign.id,
-                limit,
-                lease_ms,
-                &shared.options.zone,
-                &Moment::now(),
-            )?))
+            Ok(Reply::data(shared.store.dial_next(campaign.id, limit, lease_ms, &shared.options.zone, Moment::now)?))
         }))
     }
 

@@ -111,9 +111,9 @@ impl Engine {
     fn file(&self, campaign: &Campaign, request: &Request, file: &FileSource) -> Result<Stand, Fault> {
         let shared = &self.shared;
         if file.run_at.is_some() || shared.options.background {
-            let id = shared.add_job(campaign, request, file, None)?;
+            let job = shared.add_job(campaign, request, file, None)?;
             self.ring();
-            return Ok(Stand::Open(Reply::done(id.to_string())));
+            return Ok(Stand::Open(Reply::done(job.id.to_string())));
         }
         shared.run_at_once(campaign, request, file)
     }

@@ -132,8 +132,8 @@ impl Shared {
         campaign: &Campaign,
         request: &Request,
         file: &FileSource,
-        lease: Option<&Lease>,
-    ) -> Result<i64, Fault> {
+        lease: Option<&mut Lease>,
+    ) -> Result<Job, Fault> {
         let login = file.location.login();
         let new = NewJob {
             campaign: campaign.id,
@@ -166,8 +166,7 @@ impl Shared {
         file: &FileSource,
     ) -> Result<Stand, Fault> {
         let mut lease = new_lease()?;
-        let id = self.add_job(campaign, request, file, Some(&lease))?;
-        let job = self.store.job(id)?.ok_or_else(|| Fault::new(Key::JobNotMade, "the job is gone"))?;
+        let job = self.add_job(campaign, request, file, Some(&mut lease))?;
         Ok(match self.run(job, &mut lease, &AtomicBool::new(false)) {
             Ok(reply) => Stand::Ended(reply),
             Err(fault) => Stand::Open(self.told(fault)),

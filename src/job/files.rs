@@ -277,7 +277,7 @@ mod tests {
                 thread::sleep(Duration::from_millis(200));
                 Ok(())
             });
-            made.unwrap()
+            made.unwrap().id
         });
         assert_eq!(files.login(job).unwrap().1.as_str(), "hush-hush");
         let given_up = store.job_add(&new, None, 0, |job| {

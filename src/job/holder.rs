@@ -4,6 +4,9 @@
 use std::fs;
 use std::io::ErrorKind;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 use crate::fault::{Fault, Key};
 
 /// A new holder's name: this process, and what makes the run unique.
@@ -28,15 +31,18 @@ pub fn is_gone(holder: &str) -> bool {
         return false;
     }
     match Process::read(pid) {
-        Ok(process) => process.started != started || matches!(process.state.as_str(), "Z" | "X"),
-        Err(kind) => kind == ErrorKind::NotFound,
+        Ok(process) => process.started != started || process.has_ended(),
+        // Nor does the system tell of another user's process, where it hides those.
+        Err(kind) => kind == ErrorKind::NotFound && has_no_process(pid),
     }
 }
 
 /// What the system says of a process.
 struct Process {
-    /// One letter; `Z`: it has ended, and its parent has not asked yet.
+    /// One letter; `Z`: its first thread has ended, and the parent has not asked yet.
     state: String,
+    /// How many threads it has.
+    threads: String,
     /// When it began: with its number it names one process of a boot.
     started: String,
 }
@@ -44,14 +50,31 @@ struct Process {
 impl Process {
     fn read(pid: &str) -> Result<Self, ErrorKind> {
         let text = fs::read(format!("/proc/{pid}/stat")).map_err(|error| error.kind())?;
-        let text = String::from_utf8_lossy(&text);
+        Self::parse(&String::from_utf8_lossy(&text))
+    }
+
+    fn parse(text: &str) -> Result<Self, ErrorKind> {
         // The second word is the program's name in parentheses, which may hold anything.
         let (_, rest) = text.rsplit_once(") ").ok_or(ErrorKind::InvalidData)?;
         let mut words = rest.split(' ').map(str::to_owned);
         let state = words.next().ok_or(ErrorKind::InvalidData)?;
-        let started = words.nth(18).ok_or(ErrorKind::InvalidData)?;
-        Ok(Self { state, started })
+        let threads = words.nth(16).ok_or(ErrorKind::InvalidData)?;
+        let started = words.nth(1).ok_or(ErrorKind::InvalidData)?;
+        Ok(Self { state, threads, started })
     }
+
+    /// Other threads go on where the first one alone has ended.
+    fn has_ended(&self) -> bool {
+        match self.state.as_str() {
+            "Z" => matches!(self.threads.as_str(), "0" | "1"),
+            state => state == "X",
+        }
+    }
+}
+
+fn has_no_process(pid: &str) -> bool {
+    let pid = pid.parse().ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// The numbers of processes belong to this: containers that share a database have different ones.
@@ -82,6 +105,28 @@ mod tests {
         assert!(is_gone(&holder), "it waits for its parent");
         child.wait().unwrap();
         assert!(is_gone(&holder), "its number is free");
+    }
+
+    #[test]
+    fn a_process_whose_first_thread_alone_has_ended_is_not_gone() {
+        let stat = |state: &str, threads: u32| {
+            let fields = format!("{state} 1 2 2 0 -1 4194304 9 0 0 0 1 2 3 4 20 0 {threads} 0 8855 123 0");
+            Process::parse(&format!("77 (a) Z (b) {fields}\n")).ok().unwrap()
+        };
+        assert!(stat("Z", 1).has_ended() && stat("Z", 0).has_ended() && stat("X", 1).has_ended());
+        assert!(!stat("Z", 2).has_ended() && !stat("S", 1).has_ended());
+        assert_eq!(stat("S", 1).started, "8855");
+        // This one's main thread waits for the test's: a host may have ended it.
+        assert!(Process::read("self").is_ok_and(|own| own.threads.parse::<u32>().unwrap() > 1));
+    }
+
+    #[test]
+    fn a_process_that_is_hidden_is_not_gone() {
+        assert!(!has_no_process(&std::process::id().to_string()) && !has_no_process("1"));
+        let mut child = Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(has_no_process(&child.id().to_string()));
+        assert!(!has_no_process("0") && !has_no_process("99999999999"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use files::{Files, Kept};
 pub use rest::Resting;
 pub use run::{Ended, Runner};
 
-/// The lease of a run that begins now.
+/// The lease of a new run; it begins when the run gets its job.
 pub fn new_lease() -> Result<Lease, Fault> {
     holder::new().map(Lease::new)
 }
@@ -57,7 +57,6 @@ pub fn to_json(job: &Job, zone: &Zone) -> Value {
 
 /// Writes a job's rejected rows to a CSV file; tells how many they are.
 pub fn write_rejects(store: &Store, job: &Job, path: &Path) -> Result<u64, Fault> {
-    const PAGE: u32 = 500;
     let title = if let Some(title) = &job.title {
         title.clone()
     } else {
@@ -68,7 +67,7 @@ pub fn write_rejects(store: &Store, job: &Job, path: &Path) -> Result<u64, Fault
     let mut file = RejectsFile::create(path, &title)?;
     let (mut after, mut count) = (0, 0);
     loop {
-        let page = store.rejects(job.id, after, PAGE)?;
+        let page = store.rejects(job.id, after)?;
         for reject in &page {
             let cells: Vec<String> = serde_json::from_str(&reject.cells)
                 .map_err(|error| Fault::new(Key::Storage, format!("line {}: {error}", reject.line)))?;
@@ -76,10 +75,9 @@ pub fn write_rejects(store: &Store, job: &Job, path: &Path) -> Result<u64, Fault
             count += 1;
             after = reject.line;
         }
-        if page.len() < PAGE as usize {
-            break;
+        if page.is_empty() {
+            file.finish()?;
+            return Ok(count);
         }
     }
-    file.finish()?;
-    Ok(count)
 }

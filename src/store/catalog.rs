@@ -36,34 +36,29 @@ pub struct Campaign {
     pub(super) list: i64,
     /// How its customers are found.
     pub(super) indexes: Vec<Index>,
-    /// How often main tables had been defined anew when it was read.
+    /// How often its customer table had been defined anew when it was read.
     pub definitions: i64,
 }
 
-/// The campaigns that were read already. All that can change of one are its fields, when a main table is defined anew.
+/// The campaigns that were read already. All that can change of one are its fields, when its main table is defined anew.
 #[derive(Debug, Default)]
-pub struct Campaigns(Mutex<(i64, HashMap<i64, Arc<Campaign>>)>);
+pub struct Campaigns(Mutex<HashMap<i64, Arc<Campaign>>>);
 
 impl Campaigns {
     /// The most that are kept.
     const MOST: usize = 1_000;
 
-    fn get(&self, id: i64, definitions: i64) -> Option<Arc<Campaign>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.1.get(&id).filter(|_| known.0 == definitions).cloned()
-    }
-
     fn last(&self, id: i64) -> Option<Arc<Campaign>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.get(&id).cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     fn keep(&self, campaign: Campaign) -> Arc<Campaign> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != campaign.definitions || known.1.len() >= Self::MOST {
-            *known = (campaign.definitions, HashMap::new());
+        if known.len() >= Self::MOST {
+            known.clear();
         }
         let campaign = Arc::new(campaign);
-        known.1.insert(campaign.id, Arc::clone(&campaign));
+        known.insert(campaign.id, Arc::clone(&campaign));
         campaign
     }
 }
@@ -184,7 +179,8 @@ impl Store {
                 None => create_main_table(t, team, fields).map(drop),
                 Some(table) => {
                     redefine(t, table, fields)?;
-                    t.execute("UPDATE store SET definitions = definitions + 1", []).map(drop).map_err(storage)
+                    let sql = "UPDATE customer_table SET definitions = definitions + 1 WHERE id = ?1";
+                    t.execute(sql, [table]).map(drop).map_err(storage)
                 }
             }
         })
@@ -192,13 +188,9 @@ impl Store {
 
     /// The campaign of this id.
     pub fn campaign(&self, id: i64) -> Result<Option<Arc<Campaign>>, Fault> {
-        self.read(|c| {
-            let mut definitions = c.prepare_cached("SELECT definitions FROM store").map_err(storage)?;
-            let definitions = definitions.query_row([], |row| row.get(0)).map_err(storage)?;
-            if let Some(known) = self.campaigns.get(id, definitions) {
-                return Ok(Some(known));
-            }
-            Ok(campaign(c, id)?.map(|campaign| self.campaigns.keep(campaign)))
+        self.read(|c| match self.campaigns.last(id) {
+            Some(known) if index::is_as_read(c, &known)? => Ok(Some(known)),
+            _ => Ok(campaign(c, id)?.map(|campaign| self.campaigns.keep(campaign))),
         })
     }
 
@@ -277,8 +269,9 @@ fn joined_package(c: &Connection, team: i64, package: i64, main_table: Option<bo
 /// The campaign of this id.
 pub fn campaign(c: &Connection, id: i64) -> Result<Option<Campaign>, Fault> {
     let sql = "SELECT c.id, c.team, t.orgidentity, c.name, c.package, p.customer_table,
-                      p.customer_table IS t.main_table, c.list, (SELECT definitions FROM store)
-               FROM campaign c JOIN team t ON t.id = c.team JOIN package p ON p.id = c.package WHERE c.id = ?1";
+                      p.customer_table IS t.main_table, c.list, k.definitions
+               FROM campaign c JOIN team t ON t.id = c.team JOIN package p ON p.id = c.package
+               JOIN customer_table k ON k.id = p.customer_table WHERE c.id = ?1";
     let mut statement = c.prepare_cached(sql).map_err(storage)?;
     let found = statement
         .query_row([id], |row| {

@@ -4,6 +4,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::filter::{Filter, bad};
+use super::runs::begin;
 use super::{Lease, Store, storage};
 use crate::fault::{Fault, Key, shown};
 use crate::request::Intake;
@@ -140,43 +141,45 @@ const COLUMNS: &str = "id, campaign, source, url, has_login, intake, delrow, cal
      title, message, warnings, cancel_asked, order_rows, order_digest";
 
 impl Store {
-    /// Makes a job; with a lease it is running at once, under that lease.
+    /// Makes a job; with a lease it is running at once, under that lease, which begins when everything else is done.
     ///
     /// `keep` is called with the new id before anyone can see the job; where it fails, there is no job.
     pub fn job_add(
         &self,
-        job: &NewJob<'_>,
-        lease: Option<&Lease>,
+        new: &NewJob<'_>,
+        lease: Option<&mut Lease>,
         now: Seconds,
         keep: impl FnOnce(i64) -> Result<(), Fault>,
-    ) -> Result<i64, Fault> {
-        let intake = serde_json::to_string(job.intake).map_err(|e| Fault::new(Key::JobNotMade, e.to_string()))?;
+    ) -> Result<Job, Fault> {
+        let intake = serde_json::to_string(new.intake).map_err(|e| Fault::new(Key::JobNotMade, e.to_string()))?;
         let state = if lease.is_some() { JobState::Running } else { JobState::Scheduled };
-        let delrow = i64::try_from(job.delrow).unwrap_or(i64::MAX);
+        let delrow = i64::try_from(new.delrow).unwrap_or(i64::MAX);
         self.write(|t| {
             let id = t.query_row(
                 "INSERT INTO job (campaign, source, url, has_login, intake, delrow, callback, state, run_at, started_at,
-                                  lease_holder, lease_end)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id",
+                                  lease_holder)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
                 params![
-                    job.campaign,
-                    job.source,
-                    job.url,
-                    job.has_login,
+                    new.campaign,
+                    new.source,
+                    new.url,
+                    new.has_login,
                     intake,
                     delrow,
-                    job.callback,
+                    new.callback,
                     state.name(),
-                    job.run_at,
-                    lease.map(|_| now),
-                    lease.map_or("", |l| &l.holder),
-                    lease.map_or(0, |l| l.end_ms),
+                    new.run_at,
+                    lease.as_ref().map(|_| now),
+                    lease.as_ref().map_or("", |lease| &lease.holder),
                 ],
                 |row| row.get(0),
             );
             let id = id.map_err(storage)?;
             keep(id)?;
-            Ok(id)
+            if let Some(lease) = lease {
+                begin(t, id, lease)?;
+            }
+            job(t, id)?.ok_or_else(|| Fault::new(Key::JobNotMade, "the job is gone"))
         })
     }
 
@@ -207,15 +210,25 @@ impl Store {
         })
     }
 
-    /// The first `limit` rejected rows of a job after this line.
-    pub fn rejects(&self, job: i64, after: u64, limit: u32) -> Result<Vec<Reject>, Fault> {
+    /// The first rejected rows of a job after this line: so many as take little memory, and none at the end.
+    pub fn rejects(&self, job: i64, after: u64) -> Result<Vec<Reject>, Fault> {
+        const MOST: usize = 500;
+        const MOST_BYTES: usize = 4 << 20;
         self.read(|c| {
-            let sql = "SELECT line, cells, reason FROM job_reject WHERE job = ?1 AND line > ?2 ORDER BY line LIMIT ?3";
+            let sql = "SELECT line, cells, reason FROM job_reject WHERE job = ?1 AND line > ?2 ORDER BY line";
             let mut select = c.prepare_cached(sql).map_err(storage)?;
             let read =
                 |row: &Row<'_>| Ok(Reject { line: unsigned(row.get(0)?), cells: row.get(1)?, reason: row.get(2)? });
-            let rows = select.query_map(params![job, signed(after), limit], read);
-            rows.and_then(Iterator::collect).map_err(storage)
+            let (mut page, mut bytes) = (Vec::new(), 0);
+            for reject in select.query_map(params![job, signed(after)], read).map_err(storage)? {
+                let reject = reject.map_err(storage)?;
+                bytes += reject.cells.len() + reject.reason.len();
+                page.push(reject);
+                if page.len() == MOST || bytes > MOST_BYTES {
+                    break;
+                }
+            }
+            Ok(page)
         })
     }
 }
@@ -275,4 +288,33 @@ pub(super) fn signed(number: u64) -> i64 {
 
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Durability;
+
+    #[test]
+    fn rejected_rows_are_read_so_many_at_a_time_as_take_little_memory() {
+        let store = Store::open(":memory:", Durability::Full).unwrap();
+        let fill = "PRAGMA foreign_keys = OFF;
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12)
+            INSERT INTO job_reject SELECT 1, i, printf('%.*c', 1000000, 'x'), 'large' FROM n;
+            WITH RECURSIVE n(i) AS (SELECT 13 UNION ALL SELECT i + 1 FROM n WHERE i < 1013)
+            INSERT INTO job_reject SELECT 1, i, '[]', 'small' FROM n;";
+        let before = store.writer.lock();
+        before.execute_batch(fill).unwrap();
+        drop(before);
+        let (mut after, mut pages, mut lines) = (0, Vec::new(), Vec::new());
+        loop {
+            let page = store.rejects(1, after).unwrap();
+            let Some(last) = page.last() else { break };
+            after = last.line;
+            pages.push(page.len());
+            lines.extend(page.into_iter().map(|reject| reject.line));
+        }
+        assert_eq!(pages, [5, 5, 500, 500, 3]);
+        assert_eq!(lines, (1..=1013).collect::<Vec<_>>());
+    }
 }

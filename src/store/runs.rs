@@ -23,9 +23,9 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The lease of a new holder, from now.
+    /// The lease of a new holder, who holds nothing yet.
     pub fn new(holder: String) -> Self {
-        Self { holder, end_ms: uptime_ms().saturating_add(LASTS_MS) }
+        Self { holder, end_ms: 0 }
     }
 
     /// Lasts from now again.
@@ -279,6 +279,14 @@ impl Chunk<'_> {
         }
         Ok(())
     }
+}
+
+/// Begins the lease of a job that is being made: not before, since one may wait for the write lock, and for the disk, longer
+/// than a lease lasts.
+pub(super) fn begin(c: &Connection, id: i64, lease: &mut Lease) -> Result<(), Fault> {
+    lease.renew();
+    let sql = "UPDATE job SET lease_end = ?2 WHERE id = ?1";
+    c.execute(sql, [id, lease.end_ms]).map(drop).map_err(storage)
 }
 
 fn open_job(c: &Connection, id: i64) -> Result<Option<OpenJob>, Fault> {

@@ -4,8 +4,9 @@
 CREATE TABLE store (
     one INTEGER PRIMARY KEY CHECK (one = 1),      -- there is one row
     name TEXT NOT NULL,                           -- 16 random hex digits: part of the names of this store's spool files
+    home_inode INTEGER NOT NULL DEFAULT 0,        -- of the database file, when it was opened last; 0: not yet
+    home_path TEXT NOT NULL DEFAULT '',           -- where it was then
     fingerprint_key BLOB NOT NULL,                -- 16 random bytes: the key of the fingerprints in this store's indexes
-    definitions INTEGER NOT NULL DEFAULT 0,       -- how often a main table was defined anew: what is known of fields is old then
     last_dial_entry INTEGER NOT NULL CHECK (last_dial_entry < 100000000000), -- the id given last to an entry of any dial
                                                   -- list; ids are not used again
     lease_boot TEXT NOT NULL DEFAULT '',          -- the boot of the machine that lease_start belongs to
@@ -15,7 +16,8 @@ CREATE TABLE store (
 
 CREATE TABLE customer_table (
     id INTEGER PRIMARY KEY,                       -- the customers are in the table customers_<id>
-    team INTEGER NOT NULL REFERENCES team (id)    -- whose customers they are
+    team INTEGER NOT NULL REFERENCES team (id),   -- whose customers they are
+    definitions INTEGER NOT NULL DEFAULT 0        -- how often it was defined anew: what is known of its fields is old then
 ) STRICT;
 
 CREATE TABLE team (

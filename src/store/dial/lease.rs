@@ -14,17 +14,18 @@ use crate::time::{Moment, Zone};
 const MOST_BACK: i64 = 10_000;
 
 impl Store {
-    /// Leases the next due entries of a campaign, in dialling order.
+    /// Leases the next due entries of a campaign, in dialling order. The clock is looked at when it is this call's turn to
+    /// write: a lease that began before might have run out by then, and be given to two.
     pub fn dial_next(
         &self,
         campaign: i64,
         limit: usize,
         lease_ms: i64,
         zone: &Zone,
-        at: &Moment,
+        clock: impl Fn() -> Moment + Send + 'static,
     ) -> Result<Value, Fault> {
-        let at = at.clone();
         let due = self.write_in_group(move |t| {
+            let at = clock();
             let now = lease_clock::keep(t, &at)?;
             give_back(t, campaign, now)?;
             let due = levels::take_due(t, campaign, limit, at.seconds())?;
@@ -39,7 +40,7 @@ impl Store {
         Ok(json!({ "entries": entries }))
     }
 
-    /// Ends the lease of an entry.
+    /// Ends the lease of an entry, which held at `at`: who asks in time must not suffer for having to wait.
     pub fn dial_done(&self, campaign: &Campaign, entry: i64, outcome: &DialOutcome, at: &Moment) -> Result<(), Fault> {
         let (outcome, at) = (outcome.clone(), at.clone());
         let (campaign, place) = (campaign.id, place(campaign, entry));

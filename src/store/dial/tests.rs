@@ -103,6 +103,11 @@ impl Pair {
         Self { store, campaign, entries: Vec::new(), neighbour, neighbours: Vec::new(), made: 0, at, passed_ms: 0 }
     }
 
+    fn clock(&self) -> impl Fn() -> Moment + Send + 'static {
+        let at = self.at.clone();
+        move || at.clone()
+    }
+
     fn leased(&self, entry: &Twin) -> bool {
         entry.lease_end.is_some_and(|end| end > self.passed_ms)
     }
@@ -167,7 +172,7 @@ impl Pair {
         next.sort_by_key(|e| (Reverse(e.priority), e.dial_time, e.id));
         next.truncate(limit);
         let wanted: Vec<i64> = next.iter().map(|e| e.id).collect();
-        let given = self.store.dial_next(self.campaign.id, limit, lease_ms, &utc(), &self.at).unwrap();
+        let given = self.store.dial_next(self.campaign.id, limit, lease_ms, &utc(), self.clock()).unwrap();
         assert_eq!(ids(&given), wanted);
         let end = self.passed_ms + lease_ms;
         self.entries.iter_mut().filter(|e| wanted.contains(&e.id)).for_each(|e| e.lease_end = Some(end));
@@ -246,7 +251,7 @@ fn count(pair: &Pair, of: &str) -> i64 {
 }
 
 fn next_ids(pair: &Pair, limit: usize) -> Vec<i64> {
-    ids(&pair.store.dial_next(pair.campaign.id, limit, 1_000_000, &utc(), &pair.at).unwrap())
+    ids(&pair.store.dial_next(pair.campaign.id, limit, 1_000_000, &utc(), pair.clock()).unwrap())
 }
 
 #[test]

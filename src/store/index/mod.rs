@@ -152,17 +152,18 @@ pub struct Scouted {
 pub fn of<'c>(c: &Connection, campaign: &'c Campaign) -> Result<&'c [Index], Fault> {
     match is_as_read(c, campaign)? {
         true => Ok(&campaign.indexes),
-        false => Err(Fault::new(Key::StorageForNow, "a main table was defined anew meanwhile: try again")),
+        false => Err(Fault::new(Key::StorageForNow, "the main table was defined anew meanwhile: try again")),
     }
 }
 
-/// True where no main table was defined anew since the campaign was read, if that is what its customers are in.
+/// True where the campaign's main table, if it has one, was not defined anew since it was read.
 pub fn is_as_read(c: &Connection, campaign: &Campaign) -> Result<bool, Fault> {
     if !campaign.main_table {
         return Ok(true);
     }
-    let mut definitions = c.prepare_cached("SELECT definitions FROM store").map_err(storage)?;
-    let definitions: i64 = definitions.query_row([], |row| row.get(0)).map_err(storage)?;
+    let sql = "SELECT definitions FROM customer_table WHERE id = ?1";
+    let mut definitions = c.prepare_cached(sql).map_err(storage)?;
+    let definitions: i64 = definitions.query_row([campaign.table], |row| row.get(0)).map_err(storage)?;
     Ok(definitions == campaign.definitions)
 }
 

@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -282,6 +283,12 @@ fn what_is_known_of_a_main_table_ends_when_it_is_defined_anew() {
     known(&campaign).unwrap();
     // The same key by name, but another type: texts that were no numbers would be taken for some.
     let fields = r#"{"fields":[{"name":"phone1"},{"name":"tel","type":"phone"}],"unique_key":["phone1"]}"#;
+    store.team_add("other", "").unwrap();
+    for _ in 0..2 {
+        store.main_table_define("other", &catalog::main_table(fields).unwrap()).unwrap();
+    }
+    known(&campaign).unwrap();
+    assert!(Arc::ptr_eq(&campaign, &store.campaign(id).unwrap().unwrap()), "another team's is nothing to it");
     store.main_table_define("team", &catalog::main_table(fields).unwrap()).unwrap();
     let refused = known(&campaign).unwrap_err();
     assert!(refused.message.contains("defined anew") && refused.key == Key::StorageForNow, "{refused:?}");

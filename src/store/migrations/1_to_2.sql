@@ -1,6 +1,8 @@
 -- schema.sql describes the tables and columns. What reads the old indexes takes place in migrate.rs; views.sql comes last.
+ALTER TABLE store ADD COLUMN home_inode INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN home_path TEXT NOT NULL DEFAULT '';
 ALTER TABLE store ADD COLUMN fingerprint_key BLOB NOT NULL DEFAULT x'';
-ALTER TABLE store ADD COLUMN definitions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE customer_table ADD COLUMN definitions INTEGER NOT NULL DEFAULT 0;
 UPDATE store SET fingerprint_key = randomblob(16);
 
 CREATE TABLE customer_index (
