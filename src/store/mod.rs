@@ -12,6 +12,7 @@ mod filter;
 mod forks;
 mod group;
 mod guesses;
+mod home;
 mod image;
 mod index;
 mod jobs;

@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::migrate::{VERSION, fingerprints, migrate};
-use super::{Durability, checkpoint, forks, storage};
+use super::{Durability, checkpoint, forks, home, storage};
 use crate::fault::{Fault, Key, shown};
 use crate::fingerprint::Fingerprints;
 
@@ -114,13 +114,23 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
     drop(turn);
     is_in_wal(&connection, place)?;
     is_for_writing(&mut connection, place)?;
-    let name: String = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
-    // Whoever gave the file does not choose which files of the spool folder are removed.
-    if name.len() != 16 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Fault::new(Key::Storage, "the database file is damaged: its store has no name"));
+    let mut name = name_of(&connection)?;
+    if let Some(path) = place.path()
+        && home::keep(&mut connection, path)?
+    {
+        name = name_of(&connection)?;
     }
     let fingerprints = fingerprints(&connection)?;
     Ok((connection, Own { name, fingerprints }))
+}
+
+/// The store's name. Whoever gave the file does not choose which files of the spool folder are removed.
+fn name_of(connection: &Connection) -> Result<String, Fault> {
+    let name: String = connection.query_row("SELECT name FROM store", [], |row| row.get(0)).map_err(storage)?;
+    match name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(name),
+        false => Err(Fault::new(Key::Storage, "the database file is damaged: its store has no name")),
+    }
 }
 
 /// The turn at bringing the stores of a folder up to date. It is a courtesy: any local user who can read the folder can hold

@@ -104,6 +104,56 @@ fn the_file_of_a_login_is_overwritten_where_its_process_was_killed() {
     assert!(files(&place.spool, "").is_empty());
 }
 
+/// A store's files bear its name, which a copy has too at first.
+#[test]
+fn a_copy_of_a_store_leaves_the_files_of_the_original_alone() {
+    let place = Place::new();
+    let web = Web::csv(LIST);
+    let copy_to = |name: &str| {
+        let to = place.path.with_file_name(name);
+        // As one copies while it is open: SQLite takes the log along.
+        let original = rusqlite::Connection::open(&place.path).unwrap();
+        original.execute("VACUUM INTO ?1", [to.to_str().unwrap()]).unwrap();
+        let options = json!({"spool_dir": place.spool, "background": true, "retries": 0}).to_string();
+        Library::open(to.to_str().unwrap(), options).expect("the copy")
+    };
+    let early = copy_to("early.db");
+    let (job, login) = place.job(&web.url());
+    let late = copy_to("late.db");
+    // Of the early one the same job is another, which it makes now; the late one has the original's, without its login.
+    let early = Host { library: early, ..Host::with(&json!({}), &json!({})) };
+    let theirs = [("source", "http"), ("context", &*web.url()), ("source_user", "bob"), ("source_pwd", "hush-hush")];
+    assert_eq!(done(&early.import(&theirs)), job);
+    assert_eq!(files(&place.spool, ".login").len(), 2);
+    for copy in [&*early, &late] {
+        done(&copy.jobs_run_due());
+    }
+    assert_eq!(data(&early.job_get(&job))["state"], "succeeded");
+    assert_eq!(data(&late.job_get(&job))["state"], "failed");
+    assert_eq!(files(&place.spool, ".login"), [login]);
+    done(&place.host.jobs_run_due());
+    assert_eq!(data(&place.host.job_get(&job))["state"], "succeeded");
+    assert!(files(&place.spool, "").is_empty());
+}
+
+#[test]
+fn a_store_that_was_moved_keeps_its_files() {
+    let place = Place::new();
+    let (job, _) = place.job(&Web::csv(LIST).url());
+    let Place { _folder: folder, path, spool, host } = place;
+    drop(host);
+    // As to another disk.
+    let moved = folder.path().join("moved.db");
+    fs::copy(&path, &moved).unwrap();
+    fs::remove_file(&path).unwrap();
+    let library = Library::open(moved.to_str().unwrap(), json!({"spool_dir": spool}).to_string()).expect("the store");
+    done(&library.jobs_run_due());
+    // The server that the test had is gone; the login is not what fails.
+    let job = data(&library.job_get(&job)).clone();
+    assert!(!job["message"].as_str().unwrap().contains("login"), "{job}");
+    assert!(files(&spool, "").is_empty());
+}
+
 /// What another user of a shared folder may put under the name that a login will have.
 #[test]
 fn what_another_put_under_the_name_of_a_login_is_neither_waited_for_nor_overwritten() {
