@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
 use crate::fault::{Fault, Key, shown};
-use crate::field::{Field, FieldType, Fields, default_fields};
+use crate::field::{Field, FieldType, Fields, default_fields, fold};
 use crate::json::{self, present};
 
 /// A campaign that is to be added, checked.
@@ -87,26 +87,47 @@ pub fn campaign(text: &str) -> Result<CampaignDefinition, Fault> {
     let customers = match (read.package, read.main_table) {
         (Some(package), main_table) => Customers::Join { package, main_table },
         (None, Some(true)) => Customers::Main,
-        (None, _) => Customers::Own(fields(read.fields, read.unique_key)?),
+        (None, _) => Customers::Own(TableDefinition::of(read.fields, read.unique_key)?.fields(None)?),
     };
     Ok(CampaignDefinition { name: read.name, id: read.id, customers })
 }
 
-/// Reads the definition of a main table; empty: the default fields.
-pub fn main_table(text: &str) -> Result<Fields, Fault> {
+/// Reads the definition of a main table.
+pub fn main_table(text: &str) -> Result<TableDefinition, Fault> {
     let read: TableText = json::object_or_empty("definition", text)?;
-    fields(read.fields, read.unique_key)
+    TableDefinition::of(read.fields, read.unique_key)
 }
 
-fn fields(fields: Option<Vec<FieldText>>, key: Option<Vec<String>>) -> Result<Fields, Fault> {
-    let fields = match fields {
-        None => default_fields(),
-        Some(fields) => fields.into_iter().map(field).collect(),
-    };
-    if key.as_ref().is_some_and(Vec::is_empty) {
-        return Err(bad("unique_key is empty: name one or more fields"));
+/// The definition of a table, which may leave things out.
+#[derive(Clone, Debug, Default)]
+pub struct TableDefinition {
+    fields: Option<Vec<Field>>,
+    key: Option<Vec<String>>,
+}
+
+impl TableDefinition {
+    fn of(fields: Option<Vec<FieldText>>, key: Option<Vec<String>>) -> Result<Self, Fault> {
+        if key.as_ref().is_some_and(Vec::is_empty) {
+            return Err(bad("unique_key is empty: name one or more fields"));
+        }
+        Ok(Self { fields: fields.map(|fields| fields.into_iter().map(field).collect()), key })
     }
-    Fields::new(fields, &key.unwrap_or_default()).map_err(bad)
+
+    /// The fields of the table, checked. What is left out is as it was `before`, or else the default.
+    pub fn fields(&self, before: Option<&Fields>) -> Result<Fields, Fault> {
+        let fields = match (&self.fields, before) {
+            (Some(fields), _) => fields.clone(),
+            (None, Some(before)) => before.all().to_vec(),
+            (None, None) => default_fields(),
+        };
+        let has = |name: &&str| fields.iter().any(|field| fold(&field.name) == fold(name));
+        let old: Vec<String> = before
+            .map(Fields::key_names)
+            .filter(|key| key.iter().all(|name| has(&&**name)))
+            .map(|key| key.iter().map(|name| (*name).to_owned()).collect())
+            .unwrap_or_default();
+        Fields::new(fields, self.key.as_ref().unwrap_or(&old)).map_err(bad)
+    }
 }
 
 fn field(text: FieldText) -> Field {

@@ -60,7 +60,7 @@ pub struct Field {
 }
 
 /// The fields of one customer table, checked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     fields: Vec<Field>,
     key: Vec<usize>,

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::field::fold;
@@ -65,6 +65,8 @@ fn clock_ms(clock: ClockId) -> i64 {
     time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
 /// The zone of all local times of an engine.
 #[derive(Clone, Debug)]
 pub struct Zone(TimeZone);
@@ -109,16 +111,22 @@ impl Zone {
     pub fn seconds(&self, civil: DateTime) -> Seconds {
         match self.0.to_ambiguous_zoned(civil).compatible() {
             Ok(zoned) => zoned.timestamp().as_second(),
-            Err(_) => Timestamp::MAX.as_second(),
+            Err(_) => civil.duration_since(EPOCH).as_secs() - self.last_offset(),
         }
     }
 
     /// `YYYY-MM-DD HH:MM:SS` of a moment.
     pub fn show(&self, seconds: Seconds) -> String {
-        match Timestamp::from_second(seconds) {
-            Ok(timestamp) => show(timestamp.to_zoned(self.0.clone()).datetime()),
-            Err(_) => seconds.to_string(),
-        }
+        let civil = match Timestamp::from_second(seconds) {
+            Ok(timestamp) => Ok(timestamp.to_zoned(self.0.clone()).datetime()),
+            Err(_) => EPOCH.checked_add(SignedDuration::from_secs(seconds.saturating_add(self.last_offset()))),
+        };
+        civil.map_or_else(|_| seconds.to_string(), show)
+    }
+
+    /// Seconds east of UTC in the last hours of the year 9999, which people write for "never" and which have no timestamp.
+    fn last_offset(&self) -> Seconds {
+        self.0.to_offset(Timestamp::MAX).seconds().into()
     }
 }
 
@@ -226,6 +234,20 @@ mod tests {
         assert_eq!(berlin.seconds(twice), 1_792_888_200);
         assert_eq!(berlin.show(1_792_888_200), "2026-10-25 02:30:00");
         assert_eq!(berlin.show(1_792_888_200 + 3600), "2026-10-25 02:30:00");
+    }
+
+    #[test]
+    fn the_last_second_of_the_year_9999_stands() {
+        for name in ["UTC", "Asia/Shanghai", "America/New_York", "Pacific/Kiritimati", "Etc/GMT+12"] {
+            let zone = Zone::named(name).unwrap();
+            for text in ["9999-12-31 23:59:59", "9999-12-31 00:00:00", "9999-12-30 12:00:00", "9999-12-29 00:00:00"] {
+                let seconds = zone.seconds(zone.read(text).unwrap().unwrap());
+                assert_eq!(zone.show(seconds), text, "{name}");
+            }
+            let at = |text: &str| zone.seconds(zone.read(text).unwrap().unwrap());
+            assert_eq!(at("9999-12-31 23:59:59") - at("9999-12-29 00:00:00"), 3 * 86_400 - 1, "{name}");
+        }
+        assert_eq!(Zone::named("UTC").unwrap().show(i64::MAX), i64::MAX.to_string());
     }
 
     #[test]

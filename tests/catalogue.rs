@@ -430,6 +430,34 @@ fn the_main_table_may_gain_fields_while_it_holds_data() {
 }
 
 #[test]
+fn what_a_definition_leaves_out_stays_as_it_was() {
+    let host = Host::new();
+    let define = |definition: Value| done(&host.main_table_define("team", definition.to_string())).to_owned();
+    define(json!({"fields": [{"name": "tel", "type": "phone"}, {"name": "who"}], "unique_key": ["who"]}));
+    let campaign = host.campaign(&json!({"main_table": true}));
+    let is = |fields: &[&str], key: &[&str]| {
+        assert_eq!(field_names(&host, &campaign), fields);
+        assert_eq!(data(&host.campaign_get(&campaign))["unique_key"], json!(key));
+    };
+    define(json!({"unique_key": ["tel"]}));
+    is(&["tel", "who"], &["tel"]);
+    define(json!({"unique_key": ["WHO"]}));
+    define(json!({}));
+    is(&["tel", "who"], &["who"]);
+    done(&host.import(&[("model_id", &*campaign), ("context", "who=Joe||tel=1")]));
+    define(json!({"fields": [{"name": "tel", "type": "phone"}, {"name": "Who"}, {"name": "new"}]}));
+    is(&["tel", "Who", "new"], &["Who"]);
+    done(&host.import(&[("model_id", &*campaign), ("context", "who=Ann||new=x")]));
+    // A key that is gone is the default one again.
+    let host = Host::new();
+    let define = |definition: Value| done(&host.main_table_define("team", definition.to_string())).to_owned();
+    define(json!({"fields": [{"name": "tel", "type": "phone"}, {"name": "who"}], "unique_key": ["who"]}));
+    define(json!({"fields": [{"name": "tel", "type": "phone"}]}));
+    let campaign = host.campaign(&json!({"main_table": true}));
+    assert_eq!(data(&host.campaign_get(&campaign))["unique_key"], json!(["tel"]));
+}
+
+#[test]
 fn a_field_or_key_that_holds_data_can_not_be_lost_or_changed() {
     let host = Host::with_campaign(&json!({"main_table": true}));
     host.record(JOE);

@@ -158,6 +158,26 @@ fn an_unknown_key_of_a_filter_is_named() {
 }
 
 #[test]
+fn a_filter_may_name_all_fields_of_a_thousand() {
+    let fields: Vec<Value> = (1..1000).map(|n| json!({"name": format!("f{n}")})).collect();
+    let fields = [vec![json!({"name": "tel", "type": "phone"})], fields].concat();
+    for definition in [json!({"fields": fields}), json!({"main_table": true})] {
+        let host = Host::new();
+        done(&host.main_table_define("team", json!({"fields": fields}).to_string()));
+        let campaign = host.campaign(&definition);
+        done(&host.import(&[("model_id", &*campaign), ("context", "tel=5||f7=x")]));
+        let mut wanted: Value = (1..1000).map(|n| (format!("f{n}"), json!(""))).collect();
+        wanted["f7"] = json!("x");
+        wanted["tel"] = json!("5");
+        let listed = host.customer_list(&campaign, json!({"where": wanted}).to_string());
+        assert_eq!(data(&listed)["customers"].as_array().map(Vec::len), Some(1));
+        wanted["f8"] = json!("x");
+        let listed = host.customer_list(&campaign, json!({"where": wanted}).to_string());
+        assert_eq!(data(&listed)["customers"].as_array().map(Vec::len), Some(0));
+    }
+}
+
+#[test]
 fn a_value_in_a_filter_is_never_sql() {
     let host = filled(2);
     for name in ["' OR 1=1 --", "\" OR 1=1 --", "%", "Customer_1"] {

@@ -27,7 +27,7 @@ fn fields(case: &Value) -> Fields {
             definition[key] = case[key].clone();
         }
     }
-    main_table(&definition.to_string()).unwrap()
+    main_table(&definition.to_string()).unwrap().fields(None).unwrap()
 }
 
 /// How many rows there are; those that the file stage itself finds fault with are told with the expected reason.

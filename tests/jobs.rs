@@ -127,7 +127,10 @@ fn jobs_are_listed_by_campaign_and_state_and_page_by_page() {
     assert_eq!(ids(json!({"state": "succeeded", "campaign": other})), (vec![5], json!(null)));
     assert_eq!(ids(json!({"campaign": 1, "limit": 2})), (vec![1, 2], json!(2)));
     assert_eq!(ids(json!({"campaign": 1, "limit": 2, "after": 2})), (vec![3, 4], json!(null)));
-    for (filter, word) in [(r#"{"state":"lost"}"#, "state"), (r#"{"colour":1}"#, "colour"), ("[]", "object")] {
+    assert_eq!(ids(json!({"campaign": "1", "limit": 2, "after": "2"})), (vec![3, 4], json!(null)));
+    let unknown = [(r#"{"campaign":"999"}"#, "999"), (r#"{"campaign":999}"#, "999"), (r#"{"campaign":"x"}"#, "x")];
+    let others = [(r#"{"state":"lost"}"#, "state"), (r#"{"colour":1}"#, "colour"), ("[]", "object")];
+    for (filter, word) in unknown.into_iter().chain(others) {
         failed_naming(&host.job_list(filter), &[word]);
     }
 }

@@ -41,8 +41,8 @@ impl Engine {
     /// `cji_main_table_define`.
     pub fn main_table_define(&self, orgidentity: &str, definition: &str) -> Reply {
         let store = &self.shared.store;
-        reply(catalog::main_table(definition).and_then(|fields| {
-            store.main_table_define(orgidentity, &fields)?;
+        reply(catalog::main_table(definition).and_then(|definition| {
+            store.main_table_define(orgidentity, &definition)?;
             Ok(Reply::done(""))
         }))
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::index::{self, Index};
 use super::tables::{create_table, redefine, table_fields, table_name};
 use super::{Store, dial, storage, views};
-use crate::catalog::{CampaignDefinition, Customers};
+use crate::catalog::{CampaignDefinition, Customers, TableDefinition};
 use crate::fault::{Fault, Key, shown};
 use crate::field::Fields;
 use crate::request::UserType;
@@ -154,7 +154,7 @@ impl Store {
                 Customers::Main => {
                     let table = match main_table(t, team)? {
                         Some(table) => table,
-                        None => create_main_table(t, team, &crate::catalog::main_table("")?)?,
+                        None => create_main_table(t, team, &TableDefinition::default().fields(None)?)?,
                     };
                     create_package(t, team, table)?
                 }
@@ -171,18 +171,21 @@ impl Store {
         })
     }
 
-    /// Defines a team's main table, or extends it.
-    pub fn main_table_define(&self, orgidentity: &str, fields: &Fields) -> Result<(), Fault> {
+    /// Defines a team's main table, or defines it anew.
+    pub fn main_table_define(&self, orgidentity: &str, definition: &TableDefinition) -> Result<(), Fault> {
         self.write(|t| {
             let team = known_team(t, orgidentity)?;
-            match main_table(t, team)? {
-                None => create_main_table(t, team, fields).map(drop),
-                Some(table) => {
-                    redefine(t, table, fields)?;
-                    let sql = "UPDATE customer_table SET definitions = definitions + 1 WHERE id = ?1";
-                    t.execute(sql, [table]).map(drop).map_err(storage)
-                }
+            let Some(table) = main_table(t, team)? else {
+                return create_main_table(t, team, &definition.fields(None)?).map(drop);
+            };
+            let old = table_fields(t, table)?;
+            let new = definition.fields(Some(&old))?;
+            if new == old {
+                return Ok(());
             }
+            redefine(t, table, &old, &new)?;
+            let sql = "UPDATE customer_table SET definitions = definitions + 1 WHERE id = ?1";
+            t.execute(sql, [table]).map(drop).map_err(storage)
         })
     }
 

@@ -4,7 +4,7 @@ use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde_json::{Map, Value, json};
 
-use super::filter::{Filter, Scope, bad, cut_page};
+use super::filter::{Filter, Scope, all_of, bad, cut_page};
 use super::index::{self, Index, Kind};
 use super::tables::table_name;
 use super::{Campaign, Store, dial, quoted, storage};
@@ -237,7 +237,7 @@ impl Question {
             "SELECT id, package, status, agent, created_at, updated_at, {} FROM {} WHERE {} ORDER BY id LIMIT {}",
             fields.join(", "),
             table_name(campaign.table),
-            self.terms.join(" AND "),
+            all_of(&self.terms),
             limit + 1
         )
     }

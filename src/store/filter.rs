@@ -1,9 +1,11 @@
 //! The filters of the listing functions: `{"where": {…}, "after": 0, "limit": 100}`.
 
 use serde::Deserialize;
+use serde::de::{self, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::fault::{Fault, Key};
+use crate::catalog::decimal;
+use crate::fault::{Fault, Key, shown};
 use crate::json::{self, present};
 
 const DEFAULT_LIMIT: u32 = 100;
@@ -35,11 +37,11 @@ pub enum Scope {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PageText {
+struct CustomersText {
     #[serde(default, rename = "where")]
     conditions: Map<String, Value>,
-    #[serde(default)]
-    after: u64,
+    #[serde(default, deserialize_with = "after")]
+    after: i64,
     #[serde(default, deserialize_with = "present")]
     limit: Option<i64>,
     #[serde(default, deserialize_with = "present")]
@@ -48,11 +50,22 @@ struct PageText {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct EntriesText {
+    #[serde(default, rename = "where")]
+    conditions: Map<String, Value>,
+    #[serde(default, deserialize_with = "after")]
+    after: i64,
+    #[serde(default, deserialize_with = "present")]
+    limit: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct JobsText {
     campaign: Option<Value>,
     state: Option<Value>,
-    #[serde(default)]
-    after: u64,
+    #[serde(default, deserialize_with = "after")]
+    after: i64,
     #[serde(default, deserialize_with = "present")]
     limit: Option<i64>,
 }
@@ -60,22 +73,15 @@ struct JobsText {
 impl Filter {
     /// Reads the filter of customers; empty: the first page of all.
     pub fn of_customers(text: &str) -> Result<Self, Fault> {
-        let read: PageText = json::object_or_empty("filter", text)?;
-        Self::of_page(read)
+        let read: CustomersText = json::object_or_empty("filter", text)?;
+        let (limit, scope) = (limit(read.limit)?, read.scope.unwrap_or_default());
+        Ok(Self { conditions: read.conditions, after: read.after, limit, scope })
     }
 
     /// Reads the filter of dial list entries.
     pub fn of_entries(text: &str) -> Result<Self, Fault> {
-        let read: PageText = json::object_or_empty("filter", text)?;
-        match read.scope {
-            None => Self::of_page(read),
-            Some(_) => Err(bad("scope is a key of cji_customer_list alone")),
-        }
-    }
-
-    fn of_page(read: PageText) -> Result<Self, Fault> {
-        let (limit, scope) = (limit(read.limit)?, read.scope.unwrap_or_default());
-        Ok(Self { conditions: read.conditions, after: i64::try_from(read.after).unwrap_or(i64::MAX), limit, scope })
+        let read: EntriesText = json::object_or_empty("filter", text)?;
+        Ok(Self { conditions: read.conditions, after: read.after, limit: limit(read.limit)?, scope: Scope::Package })
     }
 
     /// Reads the filter of jobs.
@@ -83,12 +89,23 @@ impl Filter {
         let read: JobsText = json::object_or_empty("filter", text)?;
         let pairs = [("campaign", read.campaign), ("state", read.state)];
         let conditions = pairs.into_iter().filter_map(|(k, v)| v.map(|v| (k.to_owned(), v))).collect();
-        Ok(Self {
-            conditions,
-            after: i64::try_from(read.after).unwrap_or(i64::MAX),
-            limit: limit(read.limit)?,
-            scope: Scope::Package,
-        })
+        Ok(Self { conditions, after: read.after, limit: limit(read.limit)?, scope: Scope::Package })
+    }
+}
+
+/// An id, as a number or as text, as ids are everywhere; or 0.
+fn after<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "an id is needed, as a number or a text")]
+    enum After {
+        Number(u64),
+        Text(String),
+    }
+    match After::deserialize(deserializer)? {
+        After::Number(number) => Ok(i64::try_from(number).unwrap_or(i64::MAX)),
+        After::Text(text) => {
+            decimal(&text).ok_or_else(|| de::Error::custom(format!("{} is not a decimal id", shown(&text))))
+        }
     }
 }
 
@@ -99,6 +116,12 @@ fn limit(limit: Option<i64>) -> Result<u32, Fault> {
         Some(limit) if limit > 0 => Ok(u32::try_from(limit).unwrap_or(MOST).min(MOST)),
         Some(limit) => Err(bad(format!("limit {limit} is not 1 or more"))),
     }
+}
+
+/// All of these terms as SQL. In groups: of a chain of a thousand SQLite says that it is too deep.
+pub fn all_of(terms: &[String]) -> String {
+    let groups: Vec<String> = terms.chunks(100).map(|terms| format!("({})", terms.join(" AND "))).collect();
+    groups.join(" AND ")
 }
 
 /// A filter that can't be used.

@@ -192,10 +192,14 @@ impl Store {
     pub fn jobs(&self, filter: &Filter) -> Result<Vec<Job>, Fault> {
         let mut terms = vec!["id > ?1".to_owned()];
         let mut values = vec![Sql::Integer(filter.after)];
+        let mut campaign = None;
         for (name, wanted) in &filter.conditions {
             let text = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
             let value = match name.as_str() {
-                "campaign" => crate::catalog::decimal(&text).map(Sql::Integer),
+                "campaign" => {
+                    campaign = crate::catalog::decimal(&text);
+                    campaign.map(Sql::Integer)
+                }
                 _ => JobState::named(&crate::field::fold(&text)).map(|s| Sql::Text(s.name().to_owned())),
             };
             values.push(value.ok_or_else(|| bad(format!("{name} {} is none", shown(&text))))?);
@@ -204,6 +208,12 @@ impl Store {
         let sql =
             format!("SELECT {COLUMNS} FROM job WHERE {} ORDER BY id LIMIT {}", terms.join(" AND "), filter.limit + 1);
         self.read(|c| {
+            if let Some(campaign) = campaign {
+                let known = c.query_row("SELECT 1 FROM campaign WHERE id = ?1", [campaign], |_| Ok(())).optional();
+                if known.map_err(storage)?.is_none() {
+                    return Err(bad(format!("campaign {campaign} is none")));
+                }
+            }
             let mut select = c.prepare_cached(&sql).map_err(storage)?;
             let rows = select.query_map(params_from_iter(values), read_job);
             rows.and_then(Iterator::collect).map_err(storage)

@@ -87,12 +87,11 @@ fn write_fields(c: &Connection, table: i64, fields: &Fields) -> Result<(), Fault
 }
 
 /// Gives a main table other fields: those that hold data must stay as they are.
-pub fn redefine(c: &Connection, table: i64, new: &Fields) -> Result<(), Fault> {
+pub fn redefine(c: &Connection, table: i64, old: &Fields, new: &Fields) -> Result<(), Fault> {
     let name = table_name(table);
-    let old = table_fields(c, table)?;
     views::drop_all(c, table)?;
     if holds(c, &format!("SELECT 1 FROM {name}"))? {
-        change_columns(c, table, &old, new)?;
+        change_columns(c, table, old, new)?;
     } else {
         c.execute_batch(&format!("DROP TABLE {name}")).map_err(storage)?;
         index::drop_all(c, table)?;
