@@ -30,13 +30,22 @@
  * {"code":1,"message":"..."} when it is done, {"code":2,"message":"..."} when it failed; those that
  * read add "data" when it is done. "code" is a number. Ids in replies are numbers, ids in
  * parameters decimal text. import_ws(), import_event() and import_jsonp() have forms of their own.
- * What failed has changed nothing, but for an import of a file, which keeps its finished chunks.
+ *
+ * Failures. What failed has changed nothing, but for these. An import of a file keeps its job and its
+ * finished chunks, and one whose job met a trouble that may pass (a full disk) goes on later.
+ * cji_jobs_run_due() fails for the sake of such a job when it has run the others. A wrong password
+ * is counted. cji_job_rejects() may have put its file in place, where the folder could not be synced.
  *
  * NULL engine. Every function answers with its failure reply.
  *
  * Threads. Every function may be called from any thread, and one handle is shared by all of them.
  * Only cji_engine_close() must be the last call on its handle, and alone. Loading the library opens
- * nothing and starts no thread; only cji_worker_start() starts one that outlives its call.
+ * nothing and starts no thread. Threads that an import of a file starts end before its call does, and
+ * the worker of cji_worker_start() ends with cji_worker_stop() or cji_engine_close(). One exception:
+ * nothing can end the system's lookup of a host's name. A thread "cji-lookup" whose lookup hangs may
+ * outlive the import and the handle, of which it uses nothing, until the lookup gives up. exit() does
+ * not wait for it, and after dlclose() the shared library stays mapped. A program that links the
+ * static library into a plugin must not unload that meanwhile.
  *
  * Processes. Any number of processes may have the same database open. A handle belongs to the
  * process that opened it: after fork() every call on it in the child answers with a failure, and
@@ -454,8 +463,7 @@ char *cji_jobs_run_due(cji_engine *engine);
  * Starts the worker: one background thread of this process that runs due jobs, each within a second
  * of its time. A handle has one worker: a second start is a failure.
  *
- * Callbacks of the jobs come on that thread. This is the only function that starts a thread which
- * outlives its call.
+ * Callbacks of the jobs come on that thread. It ends with `cji_worker_stop` or `cji_engine_close`.
  *
  * Returns a reply.
  */

@@ -86,8 +86,7 @@ pub unsafe extern "C" fn cji_jobs_run_due(engine: *mut cji_engine) -> *mut c_cha
 /// Starts the worker: one background thread of this process that runs due jobs, each within a second
 /// of its time. A handle has one worker: a second start is a failure.
 ///
-/// Callbacks of the jobs come on that thread. This is the only function that starts a thread which
-/// outlives its call.
+/// Callbacks of the jobs come on that thread. It ends with `cji_worker_stop` or `cji_engine_close`.
 ///
 /// Returns a reply.
 #[unsafe(no_mangle)]

@@ -24,11 +24,10 @@ import java.util.function.Predicate;
  * }
  * }</pre>
  *
- * <p><b>Failures.</b> What the library refuses is an {@link ImportCjiException}, and has changed nothing, but for an
- * import of a file, which keeps its finished chunks. A closed engine is an {@link IllegalStateException}. A text that C
- * can't carry (with an unpaired surrogate, or a NUL), and a map or list that is no JSON, is an
- * {@link IllegalArgumentException}; a null where none is allowed is a {@link NullPointerException}; both name the
- * parameter.
+ * <p><b>Failures.</b> What the library refuses is an {@link ImportCjiException}, which says what it may have changed.
+ * A closed engine is an {@link IllegalStateException}. A text that C can't carry (with an unpaired surrogate, or a
+ * NUL), and a map or list that is no JSON, is an {@link IllegalArgumentException}; a null where none is allowed is a
+ * {@link NullPointerException}; both name the parameter.
  *
  * <p><b>Parameters.</b> Ids are decimal texts. Where a map or a list is taken, its values are maps, lists, texts,
  * numbers, booleans, {@link java.time.LocalDateTime} (a time in the engine's zone) or null; where a text stands for it,
