@@ -50,7 +50,10 @@ final class Engine
      *                                      ":memory:". A new file has mode 0600. No other code of this process may open
      *                                      it with SQLite (PDO, SQLite3): that can damage it. Read by query().
      * @param array|object|string $options  by name, such as ['timezone' => 'Europe/Berlin', 'background' => true]; the
-     *                                      header has all of them.
+     *                                      header has all of them. The timeouts of a fetch, in seconds or fractions of
+     *                                      them: 'connect_timeout_s' (10; for looking up a server's name, and again for
+     *                                      connecting to it), 'idle_timeout_s' (60; the longest silence of a server),
+     *                                      'total_timeout_s' (3600; all of it, with all its tries).
      * @param ?string             $library  path of the library. Left out, it is the package's own, or if there is none
      *                                      the system's libimport_cji.so.0.
      *

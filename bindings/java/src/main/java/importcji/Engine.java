@@ -90,9 +90,11 @@ public final class Engine implements AutoCloseable {
      * <p>The options: {@code timezone} (an IANA name; default: the system's), {@code background} (true: a file is
      * imported by the worker or {@link #jobsRunDue}, not inside the call), {@code messages} ({@code "text"}, or
      * {@code "backmsg"} for the vendor's keys), {@code durability} ({@code "full"}, {@code "normal"}),
-     * {@code connect_timeout_s}, {@code idle_timeout_s}, {@code total_timeout_s} (10, 60, 3600), {@code retries} (3),
-     * {@code max_file_bytes} (4 GiB), {@code max_row_bytes} (1 MiB), {@code allow_hosts} (a list; default: all but
-     * link-local addresses), {@code ca_file} (a PEM file), {@code spool_dir}. The header tells of each at length.
+     * {@code connect_timeout_s} (10; for looking up a server's name, and again for connecting to it),
+     * {@code idle_timeout_s} (60; the longest silence of a server), {@code total_timeout_s} (3600; a whole fetch with
+     * all its tries), {@code retries} (3), {@code max_file_bytes} (4 GiB), {@code max_row_bytes} (1 MiB),
+     * {@code allow_hosts} (a list; default: all but link-local addresses), {@code ca_file} (a PEM file),
+     * {@code spool_dir}. The timeouts are in seconds, also fractions of them. The header tells of each at length.
      *
      * @param location the path of the database file, or {@code ":memory:"} for a store that ends with the engine
      * @param options the options; an unknown one is a failure
