@@ -355,17 +355,19 @@ char *cji_user_disable(cji_engine *engine,
                        const char *user);
 
 /**
- * Defines the fields and the unique key of a team's main table, or adds fields to them.
+ * Defines the fields and the unique key of a team's main table, or defines them anew.
  *
- * `orgidentity`: a team that is there. `definition`: a JSON object with "fields" and "unique_key" as
- * in `cji_campaign_add`, both optional. Defined again, the table may gain fields; a field or a key
- * that holds data can't be lost or changed.
+ * `orgidentity`: a team that is there. `definition`: "" or a JSON object with "fields" and
+ * "unique_key" as in `cji_campaign_add`, both optional; what is left out is the default, also where
+ * the table is there already. So to add a field give all of them, and the key.
+ *
+ * A table without customers is made anew. In one with customers the key can't change; a field that
+ * the definition leaves out, or gives another type, loses its column if no customer has a value in
+ * it, else the call is a failure and changes nothing; display names and "required" may change.
  *
  * Returns a reply.
  */
-char *cji_main_table_define(cji_engine *engine,
-                            const char *orgidentity,
-                            const char *definition);
+char *cji_main_table_define(cji_engine *engine, const char *orgidentity, const char *definition);
 
 /**
  * Adds a campaign to a team.
@@ -444,11 +446,19 @@ char *cji_job_cancel(cji_engine *engine,
 /**
  * Writes the rejected rows of a job as a CSV file: mend it, and import it again as it is.
  *
- * `job_id`: decimal. `path`: of the file to write. It is UTF-8: the title row as it was, then each
- * rejected row's fields as they were, with the columns `reject_line` (the record's first line in
- * the file, from 1) and `reject_reason` added at the end.
+ * `job_id`: decimal. `path`: of the file to write, relative to the working directory; its folder
+ * must be there. The file is written beside its place, with mode 0600, and renamed when it is
+ * whole. A file that is there already is replaced; a link stays, and the file that it leads to is
+ * replaced. Refused are the store's own files, and what is there and is no regular file, such as a
+ * folder or a device.
  *
- * Returns a reply.
+ * It is UTF-8: the title row as it was (the field names, if there was none), then each rejected
+ * row's fields as they were, with the columns `reject_line` (the record's first line in the file,
+ * from 1) and `reject_reason` added at the end. Of a job that runs it has the rows rejected so far:
+ * call it again when the job has ended. Where none was rejected it has the title alone.
+ *
+ * Returns a reply; its message is such as "3 rejected rows written to rejects.csv". It may be a
+ * failure after the file is in its place, where the folder can't be brought to the disk.
  */
 char *cji_job_rejects(cji_engine *engine, const char *job_id, const char *path);
 
@@ -528,10 +538,15 @@ char *cji_progress_set(cji_engine *engine,
  * `campaign_id`: decimal. `filter`: "" or a JSON object with any of these keys; an unknown one is a
  * failure:
  *
- *   "where"  equality only: field names (phones are normalized), "status", "agent".
+ *   "where"  equality only: field names (phones are normalized), "status", "agent". null, or "",
+ *            finds what is empty: no agent, a field without a value.
  *   "after"  list from the first id above this one. Default 0.
  *   "limit"  default 100, at most 1000.
  *   "scope"  "main_table": all customers of the team's main table; for a main-table campaign only.
+ *
+ * An index finds customers by the whole unique key or by a field of type phone, where the value is
+ * not empty. With any other "where" customers are read by id until `limit` of them are found: where
+ * few are, that is the whole package or, with "scope", the whole table.
  *
  * Returns a reply whose "data" is {"customers": [{"id", "package", "status", "agent", "fields":
  * {...}, "created_at", "updated_at"}], "next"}; "next" is the "after" of the next page, null at the
@@ -604,11 +619,12 @@ char *cji_dial_done(cji_engine *engine,
  *
  * `sql`: one SELECT with `?` parameters on the documented tables and views (docs/schema.md), such as
  * "dial_list", "job_history" and "campaign_12_customers". Anything that writes, attaches, or reads
- * credentials or file-server logins is a failure, and so is what takes longer than 30 seconds. `arguments`: "" or a
- * JSON array with the values of the parameters.
+ * credentials or file-server logins is a failure. `arguments`: "" or a JSON array with the values of
+ * the parameters: texts, numbers, true, false, null.
  *
- * Returns a reply whose "data" is {"columns": [...], "rows": [[...], ...]}; more than 10000 rows are
- * a failure that says so.
+ * Returns a reply whose "data" is {"columns": [...], "rows": [[...], ...]}. Failures that say so are
+ * more than 10000 rows, texts of more than 64 MiB together, more than 30 seconds, and a value that
+ * JSON has no form for: a blob, a text that is not UTF-8 (`hex()` shows both), an infinite number.
  */
 char *cji_query(cji_engine *engine,
                 const char *sql,

@@ -241,9 +241,11 @@ final class Engine
     }
 
     /**
-     * Defines the fields and the unique key of a team's main table, or adds fields to them.
+     * Defines the fields and the unique key of a team's main table, or defines them anew: then too with all fields. One
+     * that is left out is lost if no customer has a value in it; where one has, that is a failure.
      *
-     * @param array|object|string $definition "fields" and "unique_key" as in campaignAdd(), both optional
+     * @param array|object|string $definition "fields" and "unique_key" as in campaignAdd(); what is left out is the
+     *                                        default
      */
     public function mainTableDefine(string $orgidentity, array|object|string $definition): string
     {
@@ -309,7 +311,11 @@ final class Engine
         return $this->message('cji_job_cancel', get_defined_vars());
     }
 
-    /** Writes a job's rejected rows to a CSV file, each with its line and reason: mend it, and import it as it is. */
+    /**
+     * Writes a job's rejected rows to a CSV file, each with its line and reason: mend it, and import it as it is.
+     *
+     * @param string $path of the file, which gets mode 0600; one that is there is replaced
+     */
     public function jobRejects(int|string $job_id, string $path): string
     {
         return $this->message('cji_job_rejects', get_defined_vars());
@@ -451,7 +457,8 @@ final class Engine
      * @param string              $sql       one SELECT with `?` parameters, on the documented tables and views
      * @param array|object|string $arguments a list with the values of the parameters
      *
-     * @return array{columns: list<string>, rows: list<list<string|int|float|null>>} at most 10000 rows; more fail
+     * @return array{columns: list<string>, rows: list<list<string|int|float|null>>} at most 10000 rows and 64 MiB of
+     *     texts; more fail, and so do blobs
      */
     public function query(string $sql, array|object|string $arguments = ''): array
     {

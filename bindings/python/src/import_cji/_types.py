@@ -98,10 +98,10 @@ class FieldDefinition(TypedDict, total=False):
 
 
 class MainTableDefinition(TypedDict, total=False):
-    """The fields and the unique key of a team's main table."""
+    """The fields and the unique key of a team's main table; what is left out is the default, each time anew."""
 
     fields: list[FieldDefinition]
-    """As in `CampaignDefinition`."""
+    """All of them; as in `CampaignDefinition`."""
     unique_key: list[str]
     """As in `CampaignDefinition`."""
 

@@ -251,10 +251,12 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Defines the fields and the unique key of a team's main table, or adds fields to them.
+     * Defines the fields and the unique key of a team's main table, or defines them anew: then too with all fields. One
+     * that is left out is lost if no customer has a value in it; where one has, that is a failure.
      *
      * @param orgidentity the team
-     * @param definition {@code fields} and {@code unique_key} as in {@link #campaignAdd(String, Map)}, both optional
+     * @param definition {@code fields} and {@code unique_key} as in {@link #campaignAdd(String, Map)}; what is left out
+     *        is the default
      * @return the message
      */
     public String mainTableDefine(String orgidentity, Map<String, ?> definition) {
@@ -380,7 +382,7 @@ public final class Engine implements AutoCloseable {
      * Writes the rejected rows of a job as a CSV file: mend it, and import it again as it is.
      *
      * @param job_id its id
-     * @param path of the file to write
+     * @param path of the file to write, with mode 0600; a file that is there is replaced
      * @return the message
      */
     public String jobRejects(String job_id, String path) {
@@ -619,7 +621,7 @@ public final class Engine implements AutoCloseable {
 
     /**
      * Reads the store by SQL: by one SELECT on the documented tables and views. What writes, or reads credentials,
-     * fails, and so does what finds more than 10,000 rows or takes longer than 30 seconds.
+     * fails, and so does what finds more than 10,000 rows, 64 MiB of texts or a blob, or takes longer than 30 seconds.
      *
      * @param sql one SELECT with {@code ?} parameters
      * @param arguments the values of the parameters
