@@ -30,13 +30,22 @@
  * {"code":1,"message":"..."} when it is done, {"code":2,"message":"..."} when it failed; those that
  * read add "data" when it is done. "code" is a number. Ids in replies are numbers, ids in
  * parameters decimal text. import_ws(), import_event() and import_jsonp() have forms of their own.
- * What failed has changed nothing, but for an import of a file, which keeps its finished chunks.
+ *
+ * Failures. What failed has changed nothing, but for these. An import of a file keeps its job and its
+ * finished chunks, and one whose job met a trouble that may pass (a full disk) goes on later.
+ * cji_jobs_run_due() fails for the sake of such a job when it has run the others. A wrong password
+ * is counted. cji_job_rejects() may have put its file in place, where the folder could not be synced.
  *
  * NULL engine. Every function answers with its failure reply.
  *
  * Threads. Every function may be called from any thread, and one handle is shared by all of them.
  * Only cji_engine_close() must be the last call on its handle, and alone. Loading the library opens
- * nothing and starts no thread; only cji_worker_start() starts one that outlives its call.
+ * nothing and starts no thread. Threads that an import of a file starts end before its call does, and
+ * the worker of cji_worker_start() ends with cji_worker_stop() or cji_engine_close(). One exception:
+ * nothing can end the system's lookup of a host's name. A thread "cji-lookup" whose lookup hangs may
+ * outlive the import and the handle, of which it uses nothing, until the lookup gives up. exit() does
+ * not wait for it, and after dlclose() the shared library stays mapped. A program that links the
+ * static library into a plugin must not unload that meanwhile.
  *
  * Processes. Any number of processes may have the same database open. A handle belongs to the
  * process that opened it: after fork() every call on it in the child answers with a failure, and
@@ -134,8 +143,13 @@ void cji_text_free(char *text);
  *                        key, such as "BackMsg_83", instead of English text.
  *   "durability"         "full" (default): what a reply reports as done survives a power cut.
  *                        "normal": it survives a crash of the process.
- *   "connect_timeout_s", "idle_timeout_s", "total_timeout_s"
- *                        of one fetch; defaults 10, 60 and 3600.
+ *   "connect_timeout_s"  how long the lookup of a server's name may take, and then once more how
+ *                        long connecting to its addresses, all together; for each connection
+ *                        anew, also after a redirect and in each try. Default 10.
+ *   "idle_timeout_s"     the longest silence of the server on an open connection. Default 60.
+ *   "total_timeout_s"    a whole fetch, with its redirects, further tries and the pauses between
+ *                        them, but without the import of the file. Default 3600. All three are
+ *                        in seconds, above 0; 0.5 is half a second.
  *   "retries"            further tries of a fetch that failed in a way that may pass; default 3.
  *   "max_file_bytes"     a larger file fails, before or after gzip is undone; default 4 GiB.
  *   "max_row_bytes"      a larger row is rejected; default 1 MiB.
@@ -341,17 +355,19 @@ char *cji_user_disable(cji_engine *engine,
                        const char *user);
 
 /**
- * Defines the fields and the unique key of a team's main table, or adds fields to them.
+ * Defines the fields and the unique key of a team's main table, or defines them anew.
  *
- * `orgidentity`: a team that is there. `definition`: a JSON object with "fields" and "unique_key" as
- * in `cji_campaign_add`, both optional. Defined again, the table may gain fields; a field or a key
- * that holds data can't be lost or changed.
+ * `orgidentity`: a team that is there. `definition`: "" or a JSON object with "fields" and
+ * "unique_key" as in `cji_campaign_add`, both optional; what is left out is the default, also where
+ * the table is there already. So to add a field give all of them, and the key.
+ *
+ * A table without customers is made anew. In one with customers the key can't change; a field that
+ * the definition leaves out, or gives another type, loses its column if no customer has a value in
+ * it, else the call is a failure and changes nothing; display names and "required" may change.
  *
  * Returns a reply.
  */
-char *cji_main_table_define(cji_engine *engine,
-                            const char *orgidentity,
-                            const char *definition);
+char *cji_main_table_define(cji_engine *engine, const char *orgidentity, const char *definition);
 
 /**
  * Adds a campaign to a team.
@@ -430,11 +446,19 @@ char *cji_job_cancel(cji_engine *engine,
 /**
  * Writes the rejected rows of a job as a CSV file: mend it, and import it again as it is.
  *
- * `job_id`: decimal. `path`: of the file to write. It is UTF-8: the title row as it was, then each
- * rejected row's fields as they were, with the columns `reject_line` (the record's first line in
- * the file, from 1) and `reject_reason` added at the end.
+ * `job_id`: decimal. `path`: of the file to write, relative to the working directory; its folder
+ * must be there. The file is written beside its place, with mode 0600, and renamed when it is
+ * whole. A file that is there already is replaced; a link stays, and the file that it leads to is
+ * replaced. Refused are the store's own files, and what is there and is no regular file, such as a
+ * folder or a device.
  *
- * Returns a reply.
+ * It is UTF-8: the title row as it was (the field names, if there was none), then each rejected
+ * row's fields as they were, with the columns `reject_line` (the record's first line in the file,
+ * from 1) and `reject_reason` added at the end. Of a job that runs it has the rows rejected so far:
+ * call it again when the job has ended. Where none was rejected it has the title alone.
+ *
+ * Returns a reply; its message is such as "3 rejected rows written to rejects.csv". It may be a
+ * failure after the file is in its place, where the folder can't be brought to the disk.
  */
 char *cji_job_rejects(cji_engine *engine, const char *job_id, const char *path);
 
@@ -454,8 +478,7 @@ char *cji_jobs_run_due(cji_engine *engine);
  * Starts the worker: one background thread of this process that runs due jobs, each within a second
  * of its time. A handle has one worker: a second start is a failure.
  *
- * Callbacks of the jobs come on that thread. This is the only function that starts a thread which
- * outlives its call.
+ * Callbacks of the jobs come on that thread. It ends with `cji_worker_stop` or `cji_engine_close`.
  *
  * Returns a reply.
  */
@@ -515,10 +538,15 @@ char *cji_progress_set(cji_engine *engine,
  * `campaign_id`: decimal. `filter`: "" or a JSON object with any of these keys; an unknown one is a
  * failure:
  *
- *   "where"  equality only: field names (phones are normalized), "status", "agent".
+ *   "where"  equality only: field names (phones are normalized), "status", "agent". null, or "",
+ *            finds what is empty: no agent, a field without a value.
  *   "after"  list from the first id above this one. Default 0.
  *   "limit"  default 100, at most 1000.
  *   "scope"  "main_table": all customers of the team's main table; for a main-table campaign only.
+ *
+ * An index finds customers by the whole unique key or by a field of type phone, where the value is
+ * not empty. With any other "where" customers are read by id until `limit` of them are found: where
+ * few are, that is the whole package or, with "scope", the whole table.
  *
  * Returns a reply whose "data" is {"customers": [{"id", "package", "status", "agent", "fields":
  * {...}, "created_at", "updated_at"}], "next"}; "next" is the "after" of the next page, null at the
@@ -591,11 +619,12 @@ char *cji_dial_done(cji_engine *engine,
  *
  * `sql`: one SELECT with `?` parameters on the documented tables and views (docs/schema.md), such as
  * "dial_list", "job_history" and "campaign_12_customers". Anything that writes, attaches, or reads
- * credentials or file-server logins is a failure, and so is what takes longer than 30 seconds. `arguments`: "" or a
- * JSON array with the values of the parameters.
+ * credentials or file-server logins is a failure. `arguments`: "" or a JSON array with the values of
+ * the parameters: texts, numbers, true, false, null.
  *
- * Returns a reply whose "data" is {"columns": [...], "rows": [[...], ...]}; more than 10000 rows are
- * a failure that says so.
+ * Returns a reply whose "data" is {"columns": [...], "rows": [[...], ...]}. Failures that say so are
+ * more than 10000 rows, texts of more than 64 MiB together, more than 30 seconds, and a value that
+ * JSON has no form for: a blob, a text that is not UTF-8 (`hex()` shows both), an infinite number.
  */
 char *cji_query(cji_engine *engine,
                 const char *sql,

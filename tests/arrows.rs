@@ -1,6 +1,7 @@
-//! The arrows that must never be (ARCHITECTURE.md): which room may name which, and what nobody may do.
+//! The arrows that must never be (ARCHITECTURE.md): which room may name which, and what nobody may do. Its tables of rooms
+//! and of threads are those of the sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,8 +32,11 @@ const NEVER: [&str; 11] = [
     "take_hook",
 ];
 
-/// Threads are the worker that the host asked for and one reader per running job: these rooms alone start them.
+/// The rooms that start threads, those of the table "Threads" in ARCHITECTURE.md.
 const THREADS: [&str; 2] = ["job", "source"];
+
+/// Rooms that every other one may name.
+const OPEN: [&str; 2] = ["fault", "memory"];
 
 /// How a statement begins.
 const SQL: [&str; 8] =
@@ -40,18 +44,57 @@ const SQL: [&str; 8] =
 
 #[test]
 fn no_arrow_is_there_that_must_never_be() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    collect(&root, &mut files);
-    assert!(files.len() > 5, "the sources were found");
-    let found: Vec<String> = files
-        .iter()
-        .flat_map(|path| {
-            let text = fs::read_to_string(path).expect("a source");
-            violations(path.strip_prefix(&root).expect("in src").to_str().expect("UTF-8"), &text)
-        })
-        .collect();
+    let found: Vec<String> = sources().iter().flat_map(|(path, text)| violations(path, text)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn each_room_names_what_its_row_of_the_architecture_names() {
+    let found = differences(&rooms_of(&architecture()), &sources());
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_room_that_names_another_than_its_row_is_seen() {
+    let rooms = rooms_of(
+        "## Rooms\n\n| room | what lives there | names |\n| --- | --- | --- |\n| `lib.rs` | all of it | all |\n\
+         | `engine/` | `Engine` | all but `ffi` |\n| `ffi/` | C | `engine` |\n| `file/` | rows | – |\n\
+         | `fault.rs` | faults | – |\n| `gone.rs` | – | – |\n\n| `tests/` | beside the crate |\n\n## Threads\n",
+    );
+    let source = |path: &str, code: &str| (path.to_owned(), code.to_owned());
+    let found = differences(
+        &rooms,
+        &[
+            source("lib.rs", "pub mod file; use crate::engine::Engine;"),
+            source("engine/mod.rs", "use crate::file::Rows; use crate::ffi::cji_engine;"),
+            source("ffi/mod.rs", "// crate::engine\nuse crate::{fault, file};"),
+            source("file/rows.rs", "use super::row; use super::super::fault::Fault;"),
+            source("fault.rs", ""),
+            source("new.rs", "use crate::fault::Fault;"),
+        ],
+    );
+    let seen = [
+        "engine/mod.rs names `ffi`, which the row of `engine` in ARCHITECTURE.md does not",
+        "ffi/mod.rs names `file`, which the row of `ffi` in ARCHITECTURE.md does not",
+        "new.rs: the room `new` has no row in ARCHITECTURE.md",
+        "the row of `ffi` in ARCHITECTURE.md names `engine`, which no file of that room does",
+        "the row of `gone` in ARCHITECTURE.md is of no room",
+    ];
+    assert_eq!(found, seen);
+}
+
+#[test]
+fn the_architecture_lists_the_threads_that_there_are() {
+    let architecture = architecture();
+    let listed: BTreeSet<&str> = section(&architecture, "Threads")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let sources = sources();
+    let literals: Vec<String> = sources.iter().flat_map(|(_, text)| lexed(text).1).collect();
+    let started: BTreeSet<&str> =
+        literals.iter().map(String::as_str).filter(|literal| literal.starts_with("cji-")).collect();
+    assert_eq!(listed, started, "left: in ARCHITECTURE.md, right: in src");
 }
 
 #[test]
@@ -117,6 +160,102 @@ fn what_is_allowed_is_not_seen() {
     }
 }
 
+/// The sources without those of tests, by their paths in `src`.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    assert!(files.len() > 5, "the sources were found");
+    files.sort();
+    let source = |path: &PathBuf| {
+        let text = fs::read_to_string(path).expect("a source");
+        (path.strip_prefix(&root).expect("in src").to_str().expect("UTF-8").to_owned(), text)
+    };
+    files.iter().map(source).filter(|(path, _)| !is_of_tests(path)).collect()
+}
+
+fn architecture() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    fs::read_to_string(path).expect("ARCHITECTURE.md")
+}
+
+/// A section of a document, by its title.
+fn section<'d>(document: &'d str, title: &str) -> &'d str {
+    let begin = format!("## {title}\n");
+    let (_, rest) = document.split_once(&begin).unwrap_or_else(|| panic!("no section {title}"));
+    rest.split("\n## ").next().unwrap_or(rest)
+}
+
+/// What a room may name.
+enum Names {
+    All,
+    AllBut(BTreeSet<String>),
+    These(BTreeSet<String>),
+}
+
+impl Names {
+    fn has(&self, other: &str) -> bool {
+        match self {
+            Names::All => true,
+            Names::AllBut(others) => !others.contains(other),
+            Names::These(others) => others.contains(other),
+        }
+    }
+}
+
+/// The first table of the section "Rooms": what each may name.
+fn rooms_of(architecture: &str) -> BTreeMap<String, Names> {
+    let rows = section(architecture, "Rooms").lines().skip_while(|line| !line.starts_with("| `"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, room, _, names, _] = cells.as_slice() else { panic!("a row of three cells: {line}") };
+        let quoted = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+        let [room] = quoted(room).try_into().unwrap_or_else(|_| panic!("one room in a row: {line}"));
+        let others = quoted(names).into_iter().collect();
+        let names = match *names {
+            "all" => Names::All,
+            names if names.starts_with("all but ") => Names::AllBut(others),
+            _ => Names::These(others),
+        };
+        (room.trim_end_matches('/').trim_end_matches(".rs").to_owned(), names)
+    };
+    rows.take_while(|line| line.starts_with('|')).map(row).collect()
+}
+
+/// Where the sources and the rows of ARCHITECTURE.md name different rooms.
+fn differences(rooms: &BTreeMap<String, Names>, sources: &[(String, String)]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut named: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in sources {
+        let room = room_of(path);
+        let Some(may) = rooms.get(room) else {
+            found.push(format!("{path}: the room `{room}` has no row in ARCHITECTURE.md"));
+            continue;
+        };
+        let others = rooms_named(path, &without_tests(&lexed(text).0));
+        for other in others.iter().filter(|other| *other != room) {
+            if !may.has(other) && !OPEN.contains(&other.as_str()) {
+                found.push(format!("{path} names `{other}`, which the row of `{room}` in ARCHITECTURE.md does not"));
+            }
+        }
+        named.entry(room).or_default().extend(others);
+    }
+    for (room, names) in rooms {
+        let Some(named) = named.get(room.as_str()) else {
+            found.push(format!("the row of `{room}` in ARCHITECTURE.md is of no room"));
+            continue;
+        };
+        if let Names::These(others) = names {
+            for other in others.iter().filter(|other| !named.contains(*other)) {
+                found.push(format!(
+                    "the row of `{room}` in ARCHITECTURE.md names `{other}`, which no file of that room does"
+                ));
+            }
+        }
+    }
+    found
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -130,10 +269,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// What this source does that it must not, as `room -> room` or `room: word`.
 fn violations(path: &str, text: &str) -> Vec<String> {
-    if path.ends_with("tests.rs") || path.contains("tests/") {
+    if is_of_tests(path) {
         return Vec::new();
     }
-    let room = path.split(['/', '.']).next().unwrap_or_default();
+    let room = room_of(path);
     let (code, literals) = lexed(text);
     let code = without_tests(&code);
     let mut found = Vec::new();
@@ -174,6 +313,14 @@ fn violations(path: &str, text: &str) -> Vec<String> {
         found.push(format!("{path}: {room}: SQL"));
     }
     found
+}
+
+fn is_of_tests(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("tests/")
+}
+
+fn room_of(path: &str) -> &str {
+    path.split(['/', '.']).next().unwrap_or_default()
 }
 
 /// True where `word` stands in the code and is not the end of a longer name.

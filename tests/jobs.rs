@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::child::{report, wait_until};
+use common::child::{in_time, report, wait_until};
 use common::web::{Web, refusing_url};
 use common::{DEFAULTS, Host, data, done, failed_naming, parsed};
 use import_cji::ffi;
@@ -44,16 +44,21 @@ fn a_job_waits_for_its_time_in_the_zone_of_the_engine_and_then_starts_within_a_s
     let web = Web::csv(file(3));
     let host = Host::with_options(&json!({"timezone": "Asia/Shanghai"}));
     done(&host.worker_start());
-    let exetime = local("Asia/Shanghai", 3);
-    let since = Instant::now();
-    let id = queue(&host, &web.url(), &exetime);
-    assert_eq!((&job(&host, &id)["state"], &job(&host, &id)["run_at"]), (&json!("scheduled"), &json!(exetime)));
-    wait_until("its time", || job(&host, &id)["state"] == "succeeded");
-    // The time has whole seconds, so it may be up to a second nearer than it was said.
-    assert!(since.elapsed() > Duration::from_millis(1_900), "{:?}", since.elapsed());
-    assert!(since.elapsed() < Duration::from_millis(4_500), "{:?}", since.elapsed());
-    let job = job(&host, &id);
-    assert!(job["started_at"].as_str() >= Some(&exetime) && job["finished_at"].is_string(), "{job}");
+    in_time(Duration::from_secs(4), || {
+        // Before the time is told: on a busy machine some of it goes by until the job is there.
+        let since = Instant::now();
+        let exetime = local("Asia/Shanghai", 3);
+        let id = queue(&host, &web.url(), &exetime);
+        let found = job(&host, &id);
+        assert_eq!((&found["state"], &found["run_at"]), (&json!("scheduled"), &json!(exetime)));
+        wait_until("its time", || job(&host, &id)["state"] == "succeeded");
+        let took = since.elapsed();
+        // The time has whole seconds, so it may be up to a second nearer than it was said.
+        assert!(took > Duration::from_millis(1_900), "{took:?}");
+        let job = job(&host, &id);
+        assert!(job["started_at"].as_str() >= Some(&exetime) && job["finished_at"].is_string(), "{job}");
+        took
+    });
 }
 
 #[test]

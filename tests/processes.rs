@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::child::{Process, given, report, say, wait_until};
+use common::child::{Process, given, in_time, report, say, wait_until};
 use common::content::content;
 use common::web::{Web, refusing_url, respond};
 use common::{Host, Library, data, done, failed_naming};
@@ -110,13 +110,15 @@ fn a_job_that_another_process_submits_starts_within_a_second() {
     let shared = Shared::new();
     let _process = shared.process();
     let web = Web::csv(file(10));
-    for _ in 0..3 {
+    let start = || {
         let id = shared.queue(&web.url());
         let since = Instant::now();
         wait_until("it started", || shared.job(&id)["state"] != "scheduled");
-        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+        let took = since.elapsed();
         shared.wait_for(&id, "succeeded");
-    }
+        took
+    };
+    in_time(Duration::from_secs(1), || [start(), start(), start()].into_iter().max().unwrap());
 }
 
 #[test]
@@ -156,35 +158,41 @@ fn many_processes_and_threads_run_each_job_once_and_tell_it_once() {
 
 #[test]
 fn a_job_is_cancelled_from_another_process_within_a_second_while_it_is_fetched() {
-    let shared = Shared::new();
-    let _process = shared.process();
-    let web = slow(1000, Duration::from_secs(30));
-    let id = shared.queue(&web.url());
-    wait_until("it is fetched", || shared.job(&id)["state"] == "running" && !web.requests().is_empty());
-    done(&shared.host.job_cancel(&id));
-    let since = Instant::now();
-    let job = shared.wait_for(&id, "cancelled");
-    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
-    assert_eq!(job["message"], format!("job {id}: cancelled"));
-    wait_until("it is told", || !shared.told().is_empty());
-    assert_eq!(shared.told(), [json!({"code": 2, "message": format!("job {id}: cancelled")}).to_string()]);
-    failed_naming(&shared.host.job_cancel(&id), &["cancelled"]);
+    in_time(Duration::from_secs(1), || {
+        let shared = Shared::new();
+        let _process = shared.process();
+        let web = slow(1000, Duration::from_secs(30));
+        let id = shared.queue(&web.url());
+        wait_until("it is fetched", || shared.job(&id)["state"] == "running" && !web.requests().is_empty());
+        done(&shared.host.job_cancel(&id));
+        let since = Instant::now();
+        let job = shared.wait_for(&id, "cancelled");
+        let took = since.elapsed();
+        assert_eq!(job["message"], format!("job {id}: cancelled"));
+        wait_until("it is told", || !shared.told().is_empty());
+        assert_eq!(shared.told(), [json!({"code": 2, "message": format!("job {id}: cancelled")}).to_string()]);
+        failed_naming(&shared.host.job_cancel(&id), &["cancelled"]);
+        took
+    });
 }
 
 #[test]
 fn a_job_is_cancelled_from_another_process_within_a_second_while_it_is_imported() {
-    let shared = Shared::new();
-    let _process = shared.process();
-    let web = Web::csv(file(300_000));
-    let id = shared.queue(&web.url());
-    wait_until("it is imported", || shared.job(&id)["read"].as_u64() > Some(0));
-    done(&shared.host.job_cancel(&id));
-    let since = Instant::now();
-    let job = shared.wait_for(&id, "cancelled");
-    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
-    let kept = data(&shared.host.campaign_get("1"))["customers"].clone();
-    assert_eq!(kept, job["inserted"], "its finished chunks are kept");
-    assert!(kept.as_u64() < Some(300_000));
+    in_time(Duration::from_secs(1), || {
+        let shared = Shared::new();
+        let _process = shared.process();
+        let web = Web::csv(file(300_000));
+        let id = shared.queue(&web.url());
+        wait_until("it is imported", || shared.job(&id)["read"].as_u64() > Some(0));
+        done(&shared.host.job_cancel(&id));
+        let since = Instant::now();
+        let job = shared.wait_for(&id, "cancelled");
+        let took = since.elapsed();
+        let kept = data(&shared.host.campaign_get("1"))["customers"].clone();
+        assert_eq!(kept, job["inserted"], "its finished chunks are kept");
+        assert!(kept.as_u64() < Some(300_000));
+        took
+    });
 }
 
 /// Stops the process without holding the store's write lock, so that others can go on.
@@ -253,23 +261,29 @@ fn a_process_that_is_stopped_during_the_import_for_longer_than_its_lease_has_los
 
 #[test]
 fn closing_with_a_running_worker_is_prompt_and_the_job_goes_on_elsewhere() {
-    for web in [slow(1000, Duration::from_millis(1500)), Web::csv(file(150_000))] {
-        let shared = Shared::new();
-        let library = Library::open(shared.path().to_str().unwrap(), QUEUED).unwrap();
-        done(&library.worker_start());
-        failed_naming(&library.worker_start(), &["worker"]);
-        let id = shared.queue(&web.url());
-        wait_until("it runs", || shared.job(&id)["state"] == "running" && !web.requests().is_empty());
-        thread::sleep(Duration::from_millis(100));
-        let since = Instant::now();
-        drop(library);
-        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
-        let job = shared.job(&id);
-        assert!(job["state"] == "scheduled" || job["state"] == "running", "{job}");
-        // Without waiting for a lease: it was let go.
-        assert_eq!(done(&shared.host.jobs_run_due()), "1");
-        assert_eq!(shared.job(&id)["state"], "succeeded");
-        assert_eq!(shared.job(&id)["message"], id);
+    let slow = || slow(1000, Duration::from_millis(1500));
+    let large = || Web::csv(file(150_000));
+    for web in [&slow as &dyn Fn() -> Web, &large] {
+        in_time(Duration::from_secs(1), || {
+            let web = web();
+            let shared = Shared::new();
+            let library = Library::open(shared.path().to_str().unwrap(), QUEUED).unwrap();
+            done(&library.worker_start());
+            failed_naming(&library.worker_start(), &["worker"]);
+            let id = shared.queue(&web.url());
+            wait_until("it runs", || shared.job(&id)["state"] == "running" && !web.requests().is_empty());
+            thread::sleep(Duration::from_millis(100));
+            let since = Instant::now();
+            drop(library);
+            let took = since.elapsed();
+            let job = shared.job(&id);
+            assert!(job["state"] == "scheduled" || job["state"] == "running", "{job}");
+            // Without waiting for a lease: it was let go.
+            assert_eq!(done(&shared.host.jobs_run_due()), "1");
+            assert_eq!(shared.job(&id)["state"], "succeeded");
+            assert_eq!(shared.job(&id)["message"], id);
+            took
+        });
     }
 }
 

@@ -46,18 +46,25 @@ impl Drop for Place<'_> {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
     #[test]
     fn few_are_inside_at_once_and_all_get_in() {
+        const ALL: u64 = 20;
         let (gate, inside, most) = (Gate::default(), AtomicU64::new(0), AtomicU64::new(0));
+        let until = Instant::now() + Duration::from_secs(60);
+        let crowded = || most.load(Ordering::SeqCst) >= MOST && gate.queue.lock().unwrap().next == ALL;
         thread::scope(|scope| {
-            for _ in 0..20 {
+            for _ in 0..ALL {
                 scope.spawn(|| {
                     let _place = gate.enter();
                     most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    // The first ones stay until there are as many as may be, and all others want to come in.
+                    while !crowded() && Instant::now() < until {
+                        thread::yield_now();
+                    }
                     thread::sleep(Duration::from_millis(5));
                     inside.fetch_sub(1, Ordering::SeqCst);
                 });

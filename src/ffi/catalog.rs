@@ -72,11 +72,15 @@ pub unsafe extern "C" fn cji_user_disable(
     }
 }
 
-/// Defines the fields and the unique key of a team's main table, or adds fields to them.
+/// Defines the fields and the unique key of a team's main table, or defines them anew.
 ///
-/// `orgidentity`: a team that is there. `definition`: a JSON object with "fields" and "unique_key" as
-/// in `cji_campaign_add`, both optional. Defined again, the table may gain fields; a field or a key
-/// that holds data can't be lost or changed.
+/// `orgidentity`: a team that is there. `definition`: "" or a JSON object with "fields" and
+/// "unique_key" as in `cji_campaign_add`, both optional; what is left out is the default, also where
+/// the table is there already. So to add a field give all of them, and the key.
+///
+/// A table without customers is made anew. In one with customers the key can't change; a field that
+/// the definition leaves out, or gives another type, loses its column if no customer has a value in
+/// it, else the call is a failure and changes nothing; display names and "required" may change.
 ///
 /// Returns a reply.
 #[unsafe(no_mangle)]

@@ -11,10 +11,15 @@ use super::text::utf8;
 /// `campaign_id`: decimal. `filter`: "" or a JSON object with any of these keys; an unknown one is a
 /// failure:
 ///
-///   "where"  equality only: field names (phones are normalized), "status", "agent".
+///   "where"  equality only: field names (phones are normalized), "status", "agent". null, or "",
+///            finds what is empty: no agent, a field without a value.
 ///   "after"  list from the first id above this one. Default 0.
 ///   "limit"  default 100, at most 1000.
 ///   "scope"  "main_table": all customers of the team's main table; for a main-table campaign only.
+///
+/// An index finds customers by the whole unique key or by a field of type phone, where the value is
+/// not empty. With any other "where" customers are read by id until `limit` of them are found: where
+/// few are, that is the whole package or, with "scope", the whole table.
 ///
 /// Returns a reply whose "data" is {"customers": [{"id", "package", "status", "agent", "fields":
 /// {...}, "created_at", "updated_at"}], "next"}; "next" is the "after" of the next page, null at the
@@ -129,11 +134,12 @@ pub unsafe extern "C" fn cji_dial_done(
 ///
 /// `sql`: one SELECT with `?` parameters on the documented tables and views (docs/schema.md), such as
 /// "dial_list", "job_history" and "campaign_12_customers". Anything that writes, attaches, or reads
-/// credentials or file-server logins is a failure, and so is what takes longer than 30 seconds. `arguments`: "" or a
-/// JSON array with the values of the parameters.
+/// credentials or file-server logins is a failure. `arguments`: "" or a JSON array with the values of
+/// the parameters: texts, numbers, true, false, null.
 ///
-/// Returns a reply whose "data" is {"columns": [...], "rows": [[...], ...]}; more than 10000 rows are
-/// a failure that says so.
+/// Returns a reply whose "data" is {"columns": [...], "rows": [[...], ...]}. Failures that say so are
+/// more than 10000 rows, texts of more than 64 MiB together, more than 30 seconds, and a value that
+/// JSON has no form for: a blob, a text that is not UTF-8 (`hex()` shows both), an infinite number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cji_query(
     engine: *mut cji_engine,

@@ -49,11 +49,19 @@ pub unsafe extern "C" fn cji_job_cancel(engine: *mut cji_engine, job_id: *const 
 
 /// Writes the rejected rows of a job as a CSV file: mend it, and import it again as it is.
 ///
-/// `job_id`: decimal. `path`: of the file to write. It is UTF-8: the title row as it was, then each
-/// rejected row's fields as they were, with the columns `reject_line` (the record's first line in
-/// the file, from 1) and `reject_reason` added at the end.
+/// `job_id`: decimal. `path`: of the file to write, relative to the working directory; its folder
+/// must be there. The file is written beside its place, with mode 0600, and renamed when it is
+/// whole. A file that is there already is replaced; a link stays, and the file that it leads to is
+/// replaced. Refused are the store's own files, and what is there and is no regular file, such as a
+/// folder or a device.
 ///
-/// Returns a reply.
+/// It is UTF-8: the title row as it was (the field names, if there was none), then each rejected
+/// row's fields as they were, with the columns `reject_line` (the record's first line in the file,
+/// from 1) and `reject_reason` added at the end. Of a job that runs it has the rows rejected so far:
+/// call it again when the job has ended. Where none was rejected it has the title alone.
+///
+/// Returns a reply; its message is such as "3 rejected rows written to rejects.csv". It may be a
+/// failure after the file is in its place, where the folder can't be brought to the disk.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cji_job_rejects(
     engine: *mut cji_engine,
@@ -86,8 +94,7 @@ pub unsafe extern "C" fn cji_jobs_run_due(engine: *mut cji_engine) -> *mut c_cha
 /// Starts the worker: one background thread of this process that runs due jobs, each within a second
 /// of its time. A handle has one worker: a second start is a failure.
 ///
-/// Callbacks of the jobs come on that thread. This is the only function that starts a thread which
-/// outlives its call.
+/// Callbacks of the jobs come on that thread. It ends with `cji_worker_stop` or `cji_engine_close`.
 ///
 /// Returns a reply.
 #[unsafe(no_mangle)]

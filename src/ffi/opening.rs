@@ -51,8 +51,13 @@ pub unsafe extern "C" fn cji_text_free(text: *mut c_char) {
 ///                        key, such as "BackMsg_83", instead of English text.
 ///   "durability"         "full" (default): what a reply reports as done survives a power cut.
 ///                        "normal": it survives a crash of the process.
-///   "connect_timeout_s", "idle_timeout_s", "total_timeout_s"
-///                        of one fetch; defaults 10, 60 and 3600.
+///   "connect_timeout_s"  how long the lookup of a server's name may take, and then once more how
+///                        long connecting to its addresses, all together; for each connection
+///                        anew, also after a redirect and in each try. Default 10.
+///   "idle_timeout_s"     the longest silence of the server on an open connection. Default 60.
+///   "total_timeout_s"    a whole fetch, with its redirects, further tries and the pauses between
+///                        them, but without the import of the file. Default 3600. All three are
+///                        in seconds, above 0; 0.5 is half a second.
 ///   "retries"            further tries of a fetch that failed in a way that may pass; default 3.
 ///   "max_file_bytes"     a larger file fails, before or after gzip is undone; default 4 GiB.
 ///   "max_row_bytes"      a larger row is rejected; default 1 MiB.

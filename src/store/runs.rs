@@ -16,7 +16,8 @@ const LASTS_MS: i64 = 5_000;
 /// Who runs a job, and until when others must leave it alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Random, new for each run.
+    /// New for each run: `namespace-pid-start-random`, by which others of the machine see whether its process is gone, or
+    /// the random part alone (`job/holder.rs`).
     pub holder: String,
     /// When it runs out, on the clock of `uptime_ms`, which nobody sets.
     pub end_ms: i64,

@@ -183,7 +183,7 @@ CREATE TABLE job (
     warnings TEXT NOT NULL DEFAULT '[]',          -- JSON array
     cancel_asked INTEGER NOT NULL DEFAULT 0 CHECK (cancel_asked IN (0, 1)),
     lease_end INTEGER NOT NULL DEFAULT 0,         -- in milliseconds since the machine's boot: no clock that is set moves it
-    lease_holder TEXT NOT NULL DEFAULT ''         -- who runs it: random, new for each run
+    lease_holder TEXT NOT NULL DEFAULT ''         -- who runs it: new for each run (job/holder.rs)
 ) STRICT;
 
 CREATE INDEX job_waiting ON job (run_at) WHERE state IN ('scheduled', 'running');

@@ -295,10 +295,11 @@ class slot {
 public:
     explicit slot(state& of) : owner(of) {}
 
-    void set(Function function) {
-        auto next = function ? std::make_shared<const Function>(std::move(function)) : nullptr;
+    /// Returns what was in it.
+    std::shared_ptr<const Function> swap(std::shared_ptr<const Function> next) {
         const std::lock_guard<std::mutex> lock(mutex_);
         function_.swap(next);
+        return next;
     }
 
     std::shared_ptr<const Function> get() const {
@@ -321,7 +322,8 @@ struct state {
     std::atomic<bool> closed{false};   // Nobody may.
     std::atomic<int> calls{0};
     std::mutex closer;
-    std::mutex mutex;  // of `replies`
+    std::mutex setter;  // Two threads change the library's side and ours in one order.
+    std::mutex mutex;   // of `replies`
     std::map<std::string, slot<callback>> replies;
     slot<progress> watching{*this};
 
@@ -627,11 +629,24 @@ private:
                     c_text("changepackage", p.changepackage));
     }
 
-    /// Tells the library of a slot and, where it agrees, fills it.
-    template <typename Slot, typename Function, typename Tell>
-    static void set(Slot& slot, Function function, Tell tell) {
-        done(tell(slot, static_cast<bool>(function)));
-        slot.set(std::move(function));
+    /// Fills a slot and tells the library of it: a job may end at any moment, so the library never knows of an empty
+    /// slot. Where it refuses, the slot has again what was in it.
+    template <typename Function, typename Tell>
+    void set(detail::slot<Function>& slot, Function function, Tell tell) {
+        std::shared_ptr<const Function> replaced;  // is destroyed when nothing is locked
+        const std::lock_guard<std::mutex> lock(state_->setter);
+        if (!function) {
+            done(tell(slot, false));
+            replaced = slot.swap(nullptr);
+            return;
+        }
+        replaced = slot.swap(std::make_shared<const Function>(std::move(function)));
+        try {
+            done(tell(slot, true));
+        } catch (...) {
+            replaced = slot.swap(std::move(replaced));
+            throw;
+        }
     }
 
     std::unique_ptr<detail::state> state_;

@@ -7,11 +7,30 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <vector>
 
+extern "C" {
+#include "import_cji.h"
+}
+
+// Runs as soon as the library knows of a callback, before the wrapper goes on; false: the library is to refuse it.
+static std::function<bool()> when_told;
+
+static char* cji_callback_set_and_told(cji_engine* engine, const char* name, cji_callback callback, void* user_data) {
+    char* reply = cji_callback_set(engine, name, callback, user_data);
+    if (when_told && !when_told()) {
+        cji_text_free(reply);
+        reply = cji_callback_set(engine, "", callback, user_data);
+    }
+    return reply;
+}
+
+#define cji_callback_set cji_callback_set_and_told
 #include "import_cji.hpp"
+#undef cji_callback_set
 
 namespace {
 
@@ -507,6 +526,33 @@ TEST(a_callback_may_replace_or_remove_itself) {
     });
     for (int n = 0; n < 3; ++n) engine.import_cji(calling(record("phone1=" + std::to_string(n))));
     CHECK(heard == "first second ");
+}
+
+TEST(an_import_that_ends_while_its_callback_is_being_set_is_told_to_it) {
+    cji::engine engine = store();
+    std::string heard;
+    int record_number = 0;
+    when_told = [&] {
+        engine.import_cji(calling(record("phone1=" + std::to_string(++record_number))));
+        return true;
+    };
+    engine.callback_set("done", [&](const cji::reply&) { heard += "first "; });
+    engine.callback_set("done", [&](const cji::reply&) { heard += "second "; });
+    engine.callback_set("done", nullptr);
+    when_told = nullptr;
+    CHECK(record_number == 3);
+    CHECK(heard == "first second ");
+}
+
+TEST(a_callback_that_the_library_refuses_leaves_the_one_before) {
+    cji::engine engine = store();
+    std::string heard;
+    engine.callback_set("done", [&](const cji::reply&) { heard += "first "; });
+    when_told = [] { return false; };
+    refused([&] { engine.callback_set("done", [&](const cji::reply&) { heard += "second "; }); });
+    when_told = nullptr;
+    engine.import_cji(calling(record("phone1=1")));
+    CHECK(heard == "first ");
 }
 
 TEST(a_replaced_callback_lives_until_no_thread_runs_it) {

@@ -50,7 +50,10 @@ final class Engine
      *                                      ":memory:". A new file has mode 0600. No other code of this process may open
      *                                      it with SQLite (PDO, SQLite3): that can damage it. Read by query().
      * @param array|object|string $options  by name, such as ['timezone' => 'Europe/Berlin', 'background' => true]; the
-     *                                      header has all of them.
+     *                                      header has all of them. The timeouts of a fetch, in seconds or fractions of
+     *                                      them: 'connect_timeout_s' (10; for looking up a server's name, and again for
+     *                                      connecting to it), 'idle_timeout_s' (60; the longest silence of a server),
+     *                                      'total_timeout_s' (3600; all of it, with all its tries).
      * @param ?string             $library  path of the library. Left out, it is the package's own, or if there is none
      *                                      the system's libimport_cji.so.0.
      *
@@ -238,9 +241,11 @@ final class Engine
     }
 
     /**
-     * Defines the fields and the unique key of a team's main table, or adds fields to them.
+     * Defines the fields and the unique key of a team's main table, or defines them anew: then too with all fields. One
+     * that is left out is lost if no customer has a value in it; where one has, that is a failure.
      *
-     * @param array|object|string $definition "fields" and "unique_key" as in campaignAdd(), both optional
+     * @param array|object|string $definition "fields" and "unique_key" as in campaignAdd(); what is left out is the
+     *                                        default
      */
     public function mainTableDefine(string $orgidentity, array|object|string $definition): string
     {
@@ -306,7 +311,11 @@ final class Engine
         return $this->message('cji_job_cancel', get_defined_vars());
     }
 
-    /** Writes a job's rejected rows to a CSV file, each with its line and reason: mend it, and import it as it is. */
+    /**
+     * Writes a job's rejected rows to a CSV file, each with its line and reason: mend it, and import it as it is.
+     *
+     * @param string $path of the file, which gets mode 0600; one that is there is replaced
+     */
     public function jobRejects(int|string $job_id, string $path): string
     {
         return $this->message('cji_job_rejects', get_defined_vars());
@@ -448,7 +457,8 @@ final class Engine
      * @param string              $sql       one SELECT with `?` parameters, on the documented tables and views
      * @param array|object|string $arguments a list with the values of the parameters
      *
-     * @return array{columns: list<string>, rows: list<list<string|int|float|null>>} at most 10000 rows; more fail
+     * @return array{columns: list<string>, rows: list<list<string|int|float|null>>} at most 10000 rows and 64 MiB of
+     *     texts; more fail, and so do blobs
      */
     public function query(string $sql, array|object|string $arguments = ''): array
     {

@@ -267,7 +267,10 @@ class Engine:
         return self._message("cji_user_disable", orgidentity, usertype, user)
 
     def main_table_define(self, orgidentity: str, definition: Union[MainTableDefinition, str]) -> str:
-        """Defines the fields and the unique key of a team's main table, or adds fields to them."""
+        """Defines the fields and the unique key of a team's main table, or defines them anew: then too with all fields.
+
+        A field that is left out is lost if no customer has a value in it; where one has, that is a failure.
+        """
         return self._message("cji_main_table_define", orgidentity, definition)
 
     def campaign_add(self, orgidentity: str, definition: Union[CampaignDefinition, str]) -> str:
@@ -293,7 +296,8 @@ class Engine:
     def job_rejects(self, job_id: Id, path: Path) -> str:
         """Writes the rejected rows of a job as a CSV file: mend it, and import it again as it is.
 
-        The columns `reject_line` (in the file, from 1) and `reject_reason` are added at the end.
+        The columns `reject_line` (in the file, from 1) and `reject_reason` are added at the end. The file gets mode
+        0600; one that is there is replaced.
         """
         return self._message("cji_job_rejects", job_id, path)
 
@@ -369,7 +373,10 @@ class Engine:
         return self._message("cji_dial_done", campaign_id, entry_id, outcome)
 
     def query(self, sql: str, arguments: Union[list[Any], tuple[Any, ...], str] = "") -> Rows:
-        """Reads the store by one SELECT with `?` parameters, on the documented tables; at most 10,000 rows.
+        """Reads the store by one SELECT with `?` parameters, on the documented tables.
+
+        At most 10,000 rows and 64 MiB of texts; more is a failure, and so are blobs and what takes longer than 30
+        seconds.
 
         The way to read it in this process: when `sqlite3` closes the same file, the library's locks on it are lost.
         """

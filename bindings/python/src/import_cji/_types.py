@@ -56,12 +56,12 @@ class Options(TypedDict, total=False):
     """"text" (default), or "backmsg": an import's message is the vendor's key, such as "BackMsg_83"."""
     durability: Literal["full", "normal"]
     """"full" (default): what a reply reports as done survives a power cut. "normal": a crash of the process."""
-    connect_timeout_s: int
-    """Of one fetch; default 10."""
-    idle_timeout_s: int
-    """Of one fetch; default 60."""
-    total_timeout_s: int
-    """Of one fetch, with its retries; default 3600."""
+    connect_timeout_s: Union[int, float]
+    """Seconds for looking up a server's name, and as many again for connecting to it; default 10."""
+    idle_timeout_s: Union[int, float]
+    """Seconds of the longest silence of a server; default 60."""
+    total_timeout_s: Union[int, float]
+    """Seconds for a whole fetch, with all its tries and the pauses between them; default 3600."""
     retries: int
     """Further tries of a fetch that failed in a way that may pass; default 3."""
     max_file_bytes: int
@@ -98,10 +98,10 @@ class FieldDefinition(TypedDict, total=False):
 
 
 class MainTableDefinition(TypedDict, total=False):
-    """The fields and the unique key of a team's main table."""
+    """The fields and the unique key of a team's main table; what is left out is the default, each time anew."""
 
     fields: list[FieldDefinition]
-    """As in `CampaignDefinition`."""
+    """All of them; as in `CampaignDefinition`."""
     unique_key: list[str]
     """As in `CampaignDefinition`."""
 

@@ -24,11 +24,10 @@ import java.util.function.Predicate;
  * }
  * }</pre>
  *
- * <p><b>Failures.</b> What the library refuses is an {@link ImportCjiException}, and has changed nothing, but for an
- * import of a file, which keeps its finished chunks. A closed engine is an {@link IllegalStateException}. A text that C
- * can't carry (with an unpaired surrogate, or a NUL), and a map or list that is no JSON, is an
- * {@link IllegalArgumentException}; a null where none is allowed is a {@link NullPointerException}; both name the
- * parameter.
+ * <p><b>Failures.</b> What the library refuses is an {@link ImportCjiException}, which says what it may have changed.
+ * A closed engine is an {@link IllegalStateException}. A text that C can't carry (with an unpaired surrogate, or a
+ * NUL), and a map or list that is no JSON, is an {@link IllegalArgumentException}; a null where none is allowed is a
+ * {@link NullPointerException}; both name the parameter.
  *
  * <p><b>Parameters.</b> Ids are decimal texts. Where a map or a list is taken, its values are maps, lists, texts,
  * numbers, booleans, {@link java.time.LocalDateTime} (a time in the engine's zone) or null; where a text stands for it,
@@ -91,9 +90,11 @@ public final class Engine implements AutoCloseable {
      * <p>The options: {@code timezone} (an IANA name; default: the system's), {@code background} (true: a file is
      * imported by the worker or {@link #jobsRunDue}, not inside the call), {@code messages} ({@code "text"}, or
      * {@code "backmsg"} for the vendor's keys), {@code durability} ({@code "full"}, {@code "normal"}),
-     * {@code connect_timeout_s}, {@code idle_timeout_s}, {@code total_timeout_s} (10, 60, 3600), {@code retries} (3),
-     * {@code max_file_bytes} (4 GiB), {@code max_row_bytes} (1 MiB), {@code allow_hosts} (a list; default: all but
-     * link-local addresses), {@code ca_file} (a PEM file), {@code spool_dir}. The header tells of each at length.
+     * {@code connect_timeout_s} (10; for looking up a server's name, and again for connecting to it),
+     * {@code idle_timeout_s} (60; the longest silence of a server), {@code total_timeout_s} (3600; a whole fetch with
+     * all its tries), {@code retries} (3), {@code max_file_bytes} (4 GiB), {@code max_row_bytes} (1 MiB),
+     * {@code allow_hosts} (a list; default: all but link-local addresses), {@code ca_file} (a PEM file),
+     * {@code spool_dir}. The timeouts are in seconds, also fractions of them. The header tells of each at length.
      *
      * @param location the path of the database file, or {@code ":memory:"} for a store that ends with the engine
      * @param options the options; an unknown one is a failure
@@ -250,10 +251,12 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Defines the fields and the unique key of a team's main table, or adds fields to them.
+     * Defines the fields and the unique key of a team's main table, or defines them anew: then too with all fields. One
+     * that is left out is lost if no customer has a value in it; where one has, that is a failure.
      *
      * @param orgidentity the team
-     * @param definition {@code fields} and {@code unique_key} as in {@link #campaignAdd(String, Map)}, both optional
+     * @param definition {@code fields} and {@code unique_key} as in {@link #campaignAdd(String, Map)}; what is left out
+     *        is the default
      * @return the message
      */
     public String mainTableDefine(String orgidentity, Map<String, ?> definition) {
@@ -379,7 +382,7 @@ public final class Engine implements AutoCloseable {
      * Writes the rejected rows of a job as a CSV file: mend it, and import it again as it is.
      *
      * @param job_id its id
-     * @param path of the file to write
+     * @param path of the file to write, with mode 0600; a file that is there is replaced
      * @return the message
      */
     public String jobRejects(String job_id, String path) {
@@ -618,7 +621,7 @@ public final class Engine implements AutoCloseable {
 
     /**
      * Reads the store by SQL: by one SELECT on the documented tables and views. What writes, or reads credentials,
-     * fails, and so does what finds more than 10,000 rows or takes longer than 30 seconds.
+     * fails, and so does what finds more than 10,000 rows, 64 MiB of texts or a blob, or takes longer than 30 seconds.
      *
      * @param sql one SELECT with {@code ?} parameters
      * @param arguments the values of the parameters
