@@ -309,7 +309,7 @@ char *import_event(cji_engine *engine,
  *
  * Returns `jQuery1_2({"code":1,"message":"..."})`, in which `<`, `>`, `&`, U+2028 and U+2029 are
  * escaped, so that it may stand in a page's script; never NULL; freed with `cji_text_free`. Where
- * `callback` or the engine is unusable the reply is the bare JSON failure.
+ * `callback` can't be called the reply is the bare JSON failure.
  */
 char *import_jsonp(cji_engine *engine, const char *query);
 
@@ -358,8 +358,8 @@ char *cji_user_disable(cji_engine *engine,
  * Defines the fields and the unique key of a team's main table, or defines them anew.
  *
  * `orgidentity`: a team that is there. `definition`: "" or a JSON object with "fields" and
- * "unique_key" as in `cji_campaign_add`, both optional; what is left out is the default, also where
- * the table is there already. So to add a field give all of them, and the key.
+ * "unique_key" as in `cji_campaign_add`, both optional; what is left out stays as it is, or is the
+ * default in a first definition. To add a field give all of them.
  *
  * A table without customers is made anew. In one with customers the key can't change; a field that
  * the definition leaves out, or gives another type, loses its column if no customer has a value in

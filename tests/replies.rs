@@ -2,8 +2,12 @@
 
 mod common;
 
+use std::ffi::CStr;
+use std::ptr;
+
 use common::web::{Web, refusing_url, respond};
-use common::{DEFAULTS, Host, JOE, PASSWORD, data, done, failed, failed_naming, parsed};
+use common::{DEFAULTS, Host, JOE, PASSWORD, c_text, data, done, failed, failed_naming, parsed};
+use import_cji::ffi;
 use serde_json::{Value, json};
 
 const FILE: &str = "name,phone1\nJoe,13800001111\nAnn,13800002222\n";
@@ -174,6 +178,24 @@ fn jsonp_calls_the_named_function_with_the_reply() {
     assert_eq!(reply, json!({"code": 1, "message": "customer 1 added; on the dial list"}));
     let failure = parsed_jsonp(&host.import_jsonp("callback=jQuery1_2"), "jQuery1_2");
     failed_naming(&failure, &["orgidentity"]);
+}
+
+#[test]
+fn the_page_hears_of_an_engine_that_is_null_too() {
+    let told = |query: &str| {
+        let query = c_text(query.as_bytes());
+        // SAFETY: NULL is allowed, and the reply is freed.
+        unsafe {
+            let reply = ffi::import_jsonp(ptr::null_mut(), query.as_ptr());
+            let text = CStr::from_ptr(reply).to_str().unwrap().to_owned();
+            ffi::cji_text_free(reply);
+            text
+        }
+    };
+    failed_naming(&parsed_jsonp(&told("callback=jQuery1_2&orgidentity=team"), "jQuery1_2"), &["engine"]);
+    for query in ["", "callback=", "callback=a(b", "callback=a&callback=b"] {
+        failed_naming(&parsed(told(query)), &["engine"]);
+    }
 }
 
 #[test]

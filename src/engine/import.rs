@@ -65,14 +65,10 @@ impl Engine {
             return self.shared.told(fault).to_page_json();
         }
         let query = read(query);
-        let callback = String::from_utf8_lossy(query.callback.as_deref().unwrap_or_default());
-        if let Err(fault) = query.refuse_twice_callback() {
-            return self.shared.told(fault).to_page_json();
-        }
-        if !is_jsonp_callback(&callback) {
-            let message = format!("callback {} is not of the form [A-Za-z_$][A-Za-z0-9_$.]{{0,127}}", shown(&callback));
-            return self.shared.told(Fault::new(Key::ParameterBad, message)).to_page_json();
-        }
+        let callback = match jsonp_callback(&query) {
+            Ok(callback) => callback,
+            Err(fault) => return self.shared.told(fault).to_page_json(),
+        };
         let right = if query.event.is_some() { event(&query) } else { Ok(()) };
         right.map_or_else(|fault| self.shared.told(fault), |()| self.import_query(&query)).to_jsonp(&callback)
     }
@@ -117,6 +113,21 @@ impl Engine {
         }
         shared.run_at_once(campaign, request, file)
     }
+}
+
+/// `import_jsonp` where no engine can be asked: the page hears of it like of any other failure.
+pub fn jsonp_refusal(query: &[u8], refusal: &Reply) -> String {
+    jsonp_callback(&read(query)).map_or_else(|_| refusal.to_page_json(), |callback| refusal.to_jsonp(&callback))
+}
+
+fn jsonp_callback<'q>(query: &'q Query<'_>) -> Result<Cow<'q, str>, Fault> {
+    query.refuse_twice_callback()?;
+    let callback = String::from_utf8_lossy(query.callback.as_deref().unwrap_or_default());
+    if is_jsonp_callback(&callback) {
+        return Ok(callback);
+    }
+    let message = format!("callback {} is not of the form [A-Za-z_$][A-Za-z0-9_$.]{{0,127}}", shown(&callback));
+    Err(Fault::new(Key::ParameterBad, message))
 }
 
 fn event(query: &Query<'_>) -> Result<(), Fault> {

@@ -22,6 +22,7 @@ use crate::reply::Reply;
 use crate::source::Network;
 use crate::store::{Campaign, Job, Store};
 
+pub use self::import::jsonp_refusal;
 pub use crate::request::COUNT as PARAMETERS;
 
 /// Takes the JSON reply of an import that has ended.

@@ -75,8 +75,8 @@ pub unsafe extern "C" fn cji_user_disable(
 /// Defines the fields and the unique key of a team's main table, or defines them anew.
 ///
 /// `orgidentity`: a team that is there. `definition`: "" or a JSON object with "fields" and
-/// "unique_key" as in `cji_campaign_add`, both optional; what is left out is the default, also where
-/// the table is there already. So to add a field give all of them, and the key.
+/// "unique_key" as in `cji_campaign_add`, both optional; what is left out stays as it is, or is the
+/// default in a first definition. To add a field give all of them.
 ///
 /// A table without customers is made anew. In one with customers the key can't change; a field that
 /// the definition leaves out, or gives another type, loses its column if no customer has a value in

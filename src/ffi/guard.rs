@@ -27,7 +27,7 @@ pub(super) unsafe fn json(
 /// `engine` is NULL or a handle that is not closed while the call runs.
 pub(super) unsafe fn answer(
     engine: *const cji_engine,
-    form: fn(&Reply) -> String,
+    form: impl Fn(&Reply) -> String,
     call: impl FnOnce(&Engine) -> Result<String, Reply>,
 ) -> *mut c_char {
     text::owned(

@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::handle::cji_engine;
 use super::{guard, text};
-use crate::engine::PARAMETERS;
+use crate::engine::{PARAMETERS, jsonp_refusal};
 use crate::reply::Reply;
 
 /// Imports one record, or a CSV file from an HTTP or FTP server, into a campaign's customer package.
@@ -208,9 +208,15 @@ pub unsafe extern "C" fn import_event(engine: *mut cji_engine, query: *const c_c
 ///
 /// Returns `jQuery1_2({"code":1,"message":"..."})`, in which `<`, `>`, `&`, U+2028 and U+2029 are
 /// escaped, so that it may stand in a page's script; never NULL; freed with `cji_text_free`. Where
-/// `callback` or the engine is unusable the reply is the bare JSON failure.
+/// `callback` can't be called the reply is the bare JSON failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn import_jsonp(engine: *mut cji_engine, query: *const c_char) -> *mut c_char {
     // SAFETY: the caller keeps the promises of the header's first page.
-    unsafe { guard::answer(engine, Reply::to_json, |engine| Ok(engine.import_jsonp(text::bytes(query)))) }
+    unsafe {
+        let query = text::bytes(query);
+        let refused = |refusal: &Reply| {
+            guard::caught(|| Ok(jsonp_refusal(query, refusal))).unwrap_or_else(|failure| failure.to_page_json())
+        };
+        guard::answer(engine, refused, |engine| Ok(engine.import_jsonp(query)))
+    }
 }

@@ -244,8 +244,8 @@ final class Engine
      * Defines the fields and the unique key of a team's main table, or defines them anew: then too with all fields. One
      * that is left out is lost if no customer has a value in it; where one has, that is a failure.
      *
-     * @param array|object|string $definition "fields" and "unique_key" as in campaignAdd(); what is left out is the
-     *                                        default
+     * @param array|object|string $definition "fields" and "unique_key" as in campaignAdd(); what is left out stays as
+     *                                        it is, or is the default in a first definition
      */
     public function mainTableDefine(string $orgidentity, array|object|string $definition): string
     {

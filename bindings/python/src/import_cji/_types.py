@@ -98,7 +98,7 @@ class FieldDefinition(TypedDict, total=False):
 
 
 class MainTableDefinition(TypedDict, total=False):
-    """The fields and the unique key of a team's main table; what is left out is the default, each time anew."""
+    """The fields and the unique key of a team's main table; left out: as it was, or the default."""
 
     fields: list[FieldDefinition]
     """All of them; as in `CampaignDefinition`."""

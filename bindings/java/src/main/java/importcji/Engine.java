@@ -256,7 +256,7 @@ public final class Engine implements AutoCloseable {
      *
      * @param orgidentity the team
      * @param definition {@code fields} and {@code unique_key} as in {@link #campaignAdd(String, Map)}; what is left out
-     *        is the default
+     *        stays as it is, or is the default in a first definition
      * @return the message
      */
     public String mainTableDefine(String orgidentity, Map<String, ?> definition) {
