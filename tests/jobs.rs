@@ -165,6 +165,20 @@ fn a_failed_job_says_why_and_what_it_read() {
 }
 
 #[test]
+fn a_title_row_of_very_many_columns_takes_seconds_and_is_told_in_few_words() {
+    let mut title = String::from("name,phone1");
+    (0..150_000).for_each(|n| title.push_str(&format!(",{n}")));
+    let web = Web::csv(format!("{title}\n"));
+    let host = Host::new();
+    let since = Instant::now();
+    let id = queue(&host, &web.url(), "");
+    let job = job(&host, &id);
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    let warnings = job["warnings"].as_array().unwrap();
+    assert!(warnings.len() == 1_001 && job.to_string().len() < 100_000, "{} warnings", warnings.len());
+}
+
+#[test]
 fn progress_comes_at_most_ten_times_a_second_and_grows() {
     let web = Web::csv(file(300_000));
     let host = Host::new();

@@ -9,6 +9,9 @@ use crate::file::Titles;
 use crate::request::Intake;
 use crate::time::Zone;
 
+/// The most unknown columns that are named, more than any list has: the job and each report of its progress carry them.
+const MOST_UNKNOWN: usize = 1_000;
+
 impl Titles for Fields {
     fn field(&self, title: &str) -> Option<usize> {
         self.find(title)
@@ -28,18 +31,18 @@ impl<'a> Mapping<'a> {
         refuse_gaps(&filled, fields)?;
         let width = names.iter().rposition(|name| !name.trim().is_empty()).map_or(0, |last| last + 1);
         let mut mapping = Self::build(fields, zone, intake, &filled, &names, Some(width))?;
-        let unused: Vec<String> = names
-            .iter()
-            .enumerate()
-            .filter(|(at, name)| {
-                let used = filled.get(*at).copied().flatten().is_some();
-                let apart =
-                    [&mapping.priority, &mapping.dial_time].into_iter().flatten().any(|named| named.cell == *at);
-                !used && !apart && !name.trim().is_empty()
-            })
-            .map(|(at, name)| format!("column {} {} is no field of the campaign: ignored", at + 1, shown(name.trim())))
-            .collect();
-        mapping.warnings.extend(unused);
+        let mut unknown = names.iter().enumerate().filter(|(at, name)| {
+            let used = filled.get(*at).copied().flatten().is_some();
+            let apart = [&mapping.priority, &mapping.dial_time].into_iter().flatten().any(|named| named.cell == *at);
+            !used && !apart && !name.trim().is_empty()
+        });
+        mapping.warnings.extend(unknown.by_ref().take(MOST_UNKNOWN).map(|(at, name)| {
+            format!("column {} {} is no field of the campaign: ignored", at + 1, shown(name.trim()))
+        }));
+        let more = unknown.count();
+        if more > 0 {
+            mapping.warnings.push(format!("… and {more} more: no fields of the campaign, ignored"));
+        }
         Ok(mapping)
     }
 
@@ -129,4 +132,35 @@ fn nearest(cell: &str, fields: &Fields) -> Option<String> {
     let score = |f: &crate::field::Field| likeness(&f.name).max(likeness(&f.display));
     let best = fields.all().iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (score(best) >= 0.6).then(|| best.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::default_fields;
+    use crate::merge::Rules;
+
+    fn intake() -> Intake {
+        let (phone_field, priority_field, dialtime_field) = Default::default();
+        Intake { phone_field, priority_field, dialtime_field, rules: Rules::UPDATE }
+    }
+
+    #[test]
+    fn unknown_columns_are_named_each_up_to_a_thousand_and_the_rest_is_counted() {
+        let (fields, zone) = (Fields::new(default_fields(), &[]).unwrap(), Zone::named("UTC").unwrap());
+        let warnings = |unknown: usize| {
+            let mut title = vec!["phone1".to_owned(), String::new()];
+            title.extend((0..unknown).map(|n| format!("c{n}")));
+            Mapping::by_title(&title, &fields, &zone, &intake()).unwrap().warnings
+        };
+        assert!(warnings(0).is_empty());
+        let all = warnings(1_000);
+        assert_eq!(all.len(), 1_000);
+        assert_eq!(all[999], "column 1002 'c999' is no field of the campaign: ignored");
+        for (unknown, last) in [(1_001, "… and 1 more:"), (150_000, "… and 149000 more:")] {
+            let told = warnings(unknown);
+            assert_eq!(told[..1_000], all);
+            assert_eq!(told[1_000..], [format!("{last} no fields of the campaign, ignored")]);
+        }
+    }
 }
