@@ -4,13 +4,20 @@ use std::collections::HashMap;
 
 use super::{Mapping, list};
 use crate::fault::{Fault, Key, shown};
-use crate::field::{Fields, fold};
+use crate::field::{Field, Fields, fold};
 use crate::file::Titles;
 use crate::request::Intake;
 use crate::time::Zone;
 
 /// The most unknown columns that are named, more than any list has: the job and each report of its progress carry them.
 const MOST_UNKNOWN: usize = 1_000;
+
+/// The most cells of a row without titles that are shown, and looked at for slips.
+const MOST_SHOWN: usize = 20;
+/// The most characters of one that may be a slip.
+const LONGEST_SLIP: usize = 64;
+/// The most steps of comparing them with the names, about a tenth of a second: enough for a thousand fields of usual names.
+const MOST_STEPS: usize = 1 << 25;
 
 impl Titles for Fields {
     fn field(&self, title: &str) -> Option<usize> {
@@ -112,8 +119,9 @@ fn refuse_gaps(filled: &[Option<usize>], fields: &Fields) -> Result<(), Fault> {
 }
 
 fn names_nothing(found: &[String], fields: &Fields, campaign: i64) -> Fault {
-    let cells: Vec<String> = found.iter().take(20).map(|cell| shown(cell.trim())).collect();
-    let hints: Vec<String> = found.iter().filter_map(|cell| nearest(cell, fields)).collect();
+    let found: Vec<&str> = found.iter().take(MOST_SHOWN).map(|cell| cell.trim()).collect();
+    let cells: Vec<String> = found.iter().map(|cell| shown(cell)).collect();
+    let hints = meant(&found, fields);
     let mut message =
         format!("the title row names no field of campaign {campaign}: found {}; {}", cells.join(", "), list(fields));
     if !hints.is_empty() {
@@ -122,22 +130,55 @@ fn names_nothing(found: &[String], fields: &Fields, campaign: i64) -> Fault {
     Fault::new(Key::HeaderUnfit, message)
 }
 
-/// The field whose name or display name is nearly the cell's text.
-fn nearest(cell: &str, fields: &Fields) -> Option<String> {
-    let cell = fold(cell);
-    if cell.chars().count() > 64 {
-        return None;
+/// A text as it is compared.
+struct Folded {
+    text: String,
+    /// In characters.
+    length: usize,
+}
+
+impl Folded {
+    fn of(text: &str) -> Self {
+        let text = fold(text);
+        Self { length: text.chars().count(), text }
     }
-    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&cell, &fold(name));
-    let score = |f: &crate::field::Field| likeness(&f.name).max(likeness(&f.display));
-    let best = fields.all().iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
-    (score(best) >= 0.6).then(|| best.name.clone())
+}
+
+/// The fields whose names or display names are nearly these texts, as far as `MOST_STEPS` lead.
+fn meant<'f>(cells: &[&str], fields: &'f Fields) -> Vec<&'f str> {
+    let folded = |field: &'f Field| (field.name.as_str(), [Folded::of(&field.name), Folded::of(&field.display)]);
+    let fields: Vec<(&str, [Folded; 2])> = fields.all().iter().map(folded).collect();
+    let mut left = MOST_STEPS;
+    let mut meant = Vec::new();
+    for cell in cells.iter().filter(|cell| cell.chars().nth(LONGEST_SLIP).is_none()) {
+        let cell = Folded::of(cell);
+        let mut best = ("", 0.0);
+        for (name, text) in fields.iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, text))) {
+            let (short, long) = (cell.length.min(text.length), cell.length.max(text.length));
+            // No two texts are liker than their lengths.
+            if short == 0 || short * 5 < long * 3 {
+                continue;
+            }
+            let Some(rest) = left.checked_sub(short * long) else { return meant };
+            left = rest;
+            let likeness = strsim::normalized_damerau_levenshtein(&cell.text, &text.text);
+            if likeness > best.1 {
+                best = (name, likeness);
+            }
+        }
+        if best.1 >= 0.6 {
+            meant.push(best.0);
+        }
+    }
+    meant
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
-    use crate::field::default_fields;
+    use crate::field::{FieldType, default_fields};
     use crate::merge::Rules;
 
     fn intake() -> Intake {
@@ -162,5 +203,48 @@ mod tests {
             assert_eq!(told[..1_000], all);
             assert_eq!(told[1_000..], [format!("{last} no fields of the campaign, ignored")]);
         }
+    }
+
+    /// What is said of a file whose first row names nothing, where the fields have these names.
+    fn refusal(names: &[String], cells: &[String]) -> String {
+        let field = |name: &String| Field {
+            name: name.clone(),
+            display: format!("The {name}"),
+            kind: FieldType::Text,
+            required: false,
+        };
+        let fields = Fields::new(names.iter().map(field).collect(), &names[..1]).unwrap();
+        let zone = Zone::named("UTC").unwrap();
+        Mapping::by_position(cells, &fields, &zone, &intake(), 7).unwrap_err().message
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_title_that_is_nearly_a_fields_name_is_taken_for_a_slip_where_the_message_shows_it() {
+        let names = texts(&["phone", "street", "b", "c", "d"]);
+        let meant = |cells: &[String]| {
+            refusal(&names, cells).split_once("; did you mean ").map_or_else(String::new, |(_, meant)| meant.to_owned())
+        };
+        assert_eq!(meant(&texts(&["FONE", " the straet ", "", "xyz"])), "phone, street?");
+        assert_eq!(meant(&texts(&["", "xyz"])), "");
+        let mut cells = vec!["xyz".to_owned(); 19];
+        cells.push("Phonee".to_owned());
+        assert_eq!(meant(&cells), "phone?");
+        cells.insert(0, "xyz".to_owned());
+        assert_eq!(meant(&cells), "");
+    }
+
+    #[test]
+    fn slips_are_looked_for_in_little_time_whatever_the_titles() {
+        let names: Vec<String> = (0..1_000).map(|n| format!("{}{n}", "name".repeat(14))).collect();
+        let since = Instant::now();
+        let cells: Vec<String> = (0..4_096).map(|n| format!("{n}{}", "eman".repeat(14))).collect();
+        assert!(!refusal(&names, &cells).contains("did you mean"));
+        let cells = vec!["long".repeat(1 << 18); 20];
+        assert!(!refusal(&names, &cells).contains("did you mean"));
+        assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
     }
 }
