@@ -31,7 +31,7 @@ fn fields(case: &Value) -> Fields {
 }
 
 /// How many rows there are; those that the file stage itself finds fault with are told with the expected reason.
-fn rows(table: &mut Table, rejected: &[(u64, &str)]) -> u64 {
+fn rows(table: &mut Table<'_>, rejected: &[(u64, &str)]) -> u64 {
     let (mut row, mut count) = (Row::new(), 0);
     while table.next(&mut row).unwrap() {
         count += 1;
@@ -56,7 +56,7 @@ fn check(case: &Value) {
         titles: &fields,
         limits: LIMITS,
     };
-    let opened = Table::open(opening);
+    let opened = Table::open(opening, &|| true);
     if let (Some(message), Some("file")) = (expect["fails"].as_str(), expect["stage"].as_str()) {
         let fault = opened.err().expect("it should be refused");
         assert!(fault.message.contains(message), "{fault}");
@@ -124,7 +124,7 @@ fn the_csv_spectrum_is_read_cell_for_cell() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let opening = Opening { path: &path, charset: None, delrow: 0, titles: &AnyTitle, limits: LIMITS };
-        let mut table = Table::open(opening).unwrap();
+        let mut table = Table::open(opening, &|| true).unwrap();
         let titles = table.title().unwrap().cells.clone();
         let mut rows = Vec::new();
         let mut row = Row::new();
@@ -152,7 +152,7 @@ fn open_quotes_cost_no_more_time_than_other_text() {
         let fields = fields(&Value::Null);
         let begun = std::time::Instant::now();
         let opening = Opening { path: file.path(), charset: None, delrow: 0, titles: &fields, limits };
-        let mut table = Table::open(opening).unwrap();
+        let mut table = Table::open(opening, &|| true).unwrap();
         let (mut row, mut stray) = (Row::new(), 0);
         while table.next(&mut row).unwrap() {
             stray += usize::from(row.defect().is_some_and(|defect| defect.contains("quote never ends")));

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 use common::child::{in_time, report, wait_until};
 use common::web::{Web, refusing_url};
 use common::{DEFAULTS, Host, data, done, failed_naming, parsed};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use import_cji::ffi;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
@@ -170,6 +173,54 @@ fn a_failed_job_says_why_and_what_it_read() {
     let job = job(&host, "1");
     assert_eq!((&job["state"], &job["message"]), (&json!("failed"), &reply["message"]));
     assert!(job["bytes_read"].as_u64() > Some(0) && job["finished_at"].is_string(), "{job}");
+}
+
+#[test]
+fn a_title_row_of_very_many_columns_takes_seconds_and_is_told_in_few_words() {
+    let mut title = String::from("name,phone1");
+    (0..150_000).for_each(|n| title.push_str(&format!(",{n}")));
+    let web = Web::csv(format!("{title}\n"));
+    let host = Host::new();
+    let since = Instant::now();
+    let id = queue(&host, &web.url(), "");
+    let job = job(&host, &id);
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    let warnings = job["warnings"].as_array().unwrap();
+    assert!(warnings.len() == 1_001 && job.to_string().len() < 100_000, "{} warnings", warnings.len());
+}
+
+/// Three gigabytes of rows, packed twice: to unpack them takes seconds.
+fn bomb() -> Vec<u8> {
+    let packed = |text: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let some = packed(file(3_000).as_bytes());
+    packed(&some.repeat(1_000)).repeat(48)
+}
+
+#[test]
+fn a_job_is_cancelled_within_a_second_while_its_file_is_looked_through() {
+    let web = Web::csv(bomb());
+    let host = Host::new();
+    let asked = Arc::new(Mutex::new(None));
+    let ear = Arc::clone(&asked);
+    let since_fetched = AtomicUsize::new(0);
+    done(&host.progress_set(move |job| {
+        let job = parsed(job);
+        let is_looked_through = job["state"] == "running" && job["bytes_read"] == job["bytes_total"];
+        let cancel = is_looked_through && since_fetched.fetch_add(1, Ordering::Relaxed) == 3;
+        if cancel {
+            *ear.lock().unwrap() = Some(Instant::now());
+        }
+        cancel
+    }));
+    let reply = host.import(&[("source", "http"), ("context", &*web.url())]);
+    let took = asked.lock().unwrap().unwrap().elapsed();
+    failed_naming(&reply, &["job 1: cancelled"]);
+    assert_eq!(job(&host, "1")["read"], 0);
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[test]

@@ -190,7 +190,9 @@ fuzz_target!(|input: &[u8]| {
         Ok(mapping) => {
             assert!(!gap && !columns.are_twins() && !unknown(&columns));
             let apart = [&intake.priority_field, &intake.dialtime_field].map(|name| columns.apart(&fields, name));
-            for (at, cell) in title.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty()) {
+            // More than a thousand are not named.
+            let titled = title.iter().enumerate().take(1_000).filter(|(_, cell)| !cell.trim().is_empty());
+            for (at, cell) in titled {
                 let used = columns.filled[at].is_some() || apart.contains(&Ok(Some(at)));
                 let told = format!("column {} {} ", at + 1, shown(cell.trim()));
                 assert_eq!(used, !mapping.warnings.iter().any(|warning| warning.starts_with(&told)), "{told}");

@@ -6,37 +6,40 @@ use std::path::Path;
 
 use flate2::bufread::GzDecoder;
 
+use super::GoesOn;
 use crate::fault::{Fault, Key};
 
 /// How much of the file is looked at to say what kind of file it is.
 const HEAD: usize = 64 * 1024;
 /// A `.csv.gz` that the server sends with `Content-Encoding: gzip` is packed twice.
 const LAYERS: usize = 2;
+/// The most that is read between two questions whether to go on.
+const AT_ONCE: usize = 1 << 20;
 
 /// The file's bytes from the first, never more than the limit.
-pub(super) struct Bytes {
+pub(super) struct Bytes<'a> {
     head: Vec<u8>,
     given: usize,
-    rest: Box<dyn Read + Send>,
+    rest: Box<dyn Read + Send + 'a>,
     packed: bool,
 }
 
-impl Bytes {
+impl<'a> Bytes<'a> {
     /// Opens the file, and undoes gzip where its magic number stands at the beginning.
-    pub(super) fn open(path: &Path, limit: u64) -> Result<Bytes, Fault> {
+    pub(super) fn open(path: &Path, limit: u64, goes_on: GoesOn<'a>) -> Result<Self, Fault> {
         let file = File::open(path).map_err(unreadable)?;
-        let mut bytes = Bytes::over(Counted::new(file, limit, "the file"), false)?;
+        let mut bytes = Bytes::over(Counted::new(file, limit, "the file", goes_on), false)?;
         for _ in 0..LAYERS {
             if !is_gzip(&bytes.head) {
                 break;
             }
-            let unpacked = Counted::new(Gunzip::new(bytes), limit, "the unpacked file");
+            let unpacked = Counted::new(Gunzip::new(bytes), limit, "the unpacked file", goes_on);
             bytes = Bytes::over(unpacked, true)?;
         }
         Ok(bytes)
     }
 
-    fn over(mut rest: impl Read + Send + 'static, packed: bool) -> Result<Bytes, Fault> {
+    fn over(mut rest: impl Read + Send + 'a, packed: bool) -> Result<Self, Fault> {
         let mut head = Vec::with_capacity(HEAD);
         (&mut rest).take(HEAD as u64).read_to_end(&mut head).map_err(unreadable)?;
         Ok(Bytes { head, given: 0, rest: Box::new(rest), packed })
@@ -63,7 +66,7 @@ impl Bytes {
     }
 }
 
-impl Read for Bytes {
+impl Read for Bytes<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let left = self.head.get(self.given..).unwrap_or_default();
         if left.is_empty() {
@@ -95,23 +98,30 @@ fn refusal(message: impl Into<String>) -> io::Error {
     io::Error::other(Fault::new(Key::NotCsv, message))
 }
 
-/// Passes bytes on and refuses to pass more than `limit`.
-struct Counted<R> {
+/// Passes bytes on and refuses to pass more than `limit`, or any where the reading is not to go on. It stands below and
+/// above each layer of gzip: a layer may take in much that gives nothing, and give much of little.
+struct Counted<'a, R> {
     inner: R,
     left: u64,
     limit: u64,
     what: &'static str,
+    goes_on: GoesOn<'a>,
 }
 
-impl<R> Counted<R> {
-    fn new(inner: R, limit: u64, what: &'static str) -> Self {
-        Self { inner, left: limit, limit, what }
+impl<'a, R> Counted<'a, R> {
+    fn new(inner: R, limit: u64, what: &'static str, goes_on: GoesOn<'a>) -> Self {
+        Self { inner, left: limit, limit, what, goes_on }
     }
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(into)?;
+        if !(self.goes_on)() {
+            let fault = Fault::new(Key::StorageForNow, "the reading of the spooled file was broken off");
+            return Err(io::Error::other(fault));
+        }
+        let most = into.len().min(AT_ONCE);
+        let n = self.inner.read(into.get_mut(..most).unwrap_or_default())?;
         match self.left.checked_sub(n as u64) {
             Some(left) => self.left = left,
             None => {

@@ -6,7 +6,7 @@ use super::rows::{Rows, is_blank};
 use super::scan::{Found, Scan, line_end, line_ends};
 use crate::fault::Fault;
 
-impl Rows {
+impl Rows<'_> {
     /// The number of the next line.
     pub(super) fn line(&self) -> u64 {
         self.line

@@ -66,6 +66,9 @@ pub trait Titles {
     fn count(&self) -> usize;
 }
 
+/// Whether to go on reading: asked again and again, from whatever thread reads.
+pub type GoesOn<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// What is needed to read a file.
 #[derive(Clone, Copy)]
 pub struct Opening<'a> {
@@ -91,23 +94,24 @@ pub struct Title {
 }
 
 /// An open file: its title row, and its data rows one after the other.
-pub struct Table {
-    rows: Rows,
+pub struct Table<'a> {
+    rows: Rows<'a>,
     title: Option<Title>,
     first_row: Option<Vec<String>>,
     peeked: Option<Row>,
     warnings: Vec<String>,
 }
 
-impl Table {
-    /// Finds out how the file is written, or refuses it by name. A file that can't be read to its end fails here.
-    pub fn open(opening: Opening<'_>) -> Result<Table, Fault> {
-        Table::open_by(opening, CHUNK)
+impl<'a> Table<'a> {
+    /// Finds out how the file is written, or refuses it by name. A file that can't be read to its end fails here. Where
+    /// `goes_on` says no, here or later, the reading is broken off by a fault that ends no job.
+    pub fn open(opening: Opening<'_>, goes_on: GoesOn<'a>) -> Result<Self, Fault> {
+        Table::open_by(opening, CHUNK, goes_on)
     }
 
-    fn open_by(opening: Opening<'_>, chunk: usize) -> Result<Table, Fault> {
+    fn open_by(opening: Opening<'_>, chunk: usize, goes_on: GoesOn<'a>) -> Result<Self, Fault> {
         let max_file_bytes = opening.limits.max_file_bytes;
-        let mut bytes = Bytes::open(opening.path, max_file_bytes)?;
+        let mut bytes = Bytes::open(opening.path, max_file_bytes, goes_on)?;
         if bytes.head().is_empty() {
             return Err(Fault::new(Key::NotCsv, "the file is empty: it has 0 bytes"));
         }
@@ -129,16 +133,17 @@ impl Table {
                 (encoding, 0)
             }
         };
-        Table::begin(Origin { path: opening.path.to_owned(), max_file_bytes, encoding, mark, chunk }, opening, warnings)
+        let origin = Origin { path: opening.path.to_owned(), max_file_bytes, encoding, mark, chunk, goes_on };
+        Table::begin(origin, opening, warnings)
     }
 
     /// The same table from its beginning again.
-    pub fn again(&self, opening: Opening<'_>) -> Result<Table, Fault> {
+    pub fn again(&self, opening: Opening<'_>) -> Result<Self, Fault> {
         let again = Table::begin(self.rows.origin().clone(), opening, Vec::new())?;
         Ok(Table { warnings: self.warnings.clone(), ..again })
     }
 
-    fn begin(origin: Origin, opening: Opening<'_>, mut warnings: Vec<String>) -> Result<Table, Fault> {
+    fn begin(origin: Origin<'a>, opening: Opening<'_>, mut warnings: Vec<String>) -> Result<Self, Fault> {
         let mut rows = Rows::new(origin, opening.limits.max_row_bytes.min(MOST_ROW_BYTES))?;
         kind::refuse_text(rows.ahead()?)?;
         let top = title::find(&mut rows, opening.delrow, opening.titles)?;
@@ -200,16 +205,17 @@ impl Table {
 
 /// How to read a file from its beginning, as often as wanted.
 #[derive(Clone)]
-struct Origin {
+struct Origin<'a> {
     path: PathBuf,
     max_file_bytes: u64,
     encoding: &'static Encoding,
     mark: usize,
     chunk: usize,
+    goes_on: GoesOn<'a>,
 }
 
-impl Origin {
-    fn text(&self) -> Result<Text, Fault> {
-        Text::new(Bytes::open(&self.path, self.max_file_bytes)?, self.encoding, self.mark, self.chunk)
+impl<'a> Origin<'a> {
+    fn text(&self) -> Result<Text<'a>, Fault> {
+        Text::new(Bytes::open(&self.path, self.max_file_bytes, self.goes_on)?, self.encoding, self.mark, self.chunk)
     }
 }

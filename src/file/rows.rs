@@ -12,10 +12,10 @@ use super::text::Text;
 use crate::fault::Fault;
 
 /// A reader of records; single lines are read by [`super::lines`].
-pub(super) struct Rows {
-    origin: Origin,
-    pub(super) text: Text,
-    scout: Option<Scout>,
+pub(super) struct Rows<'a> {
+    origin: Origin<'a>,
+    pub(super) text: Text<'a>,
+    scout: Option<Scout<'a>>,
     doomed: Doomed,
     delimiter: u8,
     pub(super) max_row_bytes: usize,
@@ -34,8 +34,8 @@ struct Extent {
     stray: Option<usize>,
 }
 
-impl Rows {
-    pub(super) fn new(origin: Origin, max_row_bytes: usize) -> Result<Rows, Fault> {
+impl<'a> Rows<'a> {
+    pub(super) fn new(origin: Origin<'a>, max_row_bytes: usize) -> Result<Self, Fault> {
         let text = origin.text()?;
         Ok(Rows { origin, text, scout: None, doomed: Doomed::default(), delimiter: b',', max_row_bytes, line: 1 })
     }
@@ -48,7 +48,7 @@ impl Rows {
         self.delimiter
     }
 
-    pub(super) fn origin(&self) -> &Origin {
+    pub(super) fn origin(&self) -> &Origin<'a> {
         &self.origin
     }
 

@@ -29,12 +29,12 @@ impl Doomed {
 }
 
 /// A second reader of the same file, which only goes forward.
-pub(super) struct Scout {
-    text: Text,
+pub(super) struct Scout<'a> {
+    text: Text<'a>,
 }
 
-impl Scout {
-    pub(super) fn new(origin: &Origin) -> Result<Scout, Fault> {
+impl<'a> Scout<'a> {
+    pub(super) fn new(origin: &Origin<'a>) -> Result<Self, Fault> {
         Ok(Scout { text: origin.text()? })
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Survey {
 
 impl Survey {
     /// Reads the file to its end, by `chunk` bytes.
-    pub(super) fn of(bytes: &mut Bytes, chunk: usize) -> Result<Survey, Fault> {
+    pub(super) fn of(bytes: &mut Bytes<'_>, chunk: usize) -> Result<Survey, Fault> {
         let mut survey = Survey::default();
         let mut window = vec![0_u8; chunk];
         let mut filled = 0;

@@ -23,8 +23,8 @@ pub(super) struct Broken {
 
 /// A moving window on the text. Of a UTF-8 file it holds the bytes as they are, checked by nobody yet; of any other,
 /// valid UTF-8 with U+FFFD for what was broken.
-pub(super) struct Text {
-    bytes: Bytes,
+pub(super) struct Text<'a> {
+    bytes: Bytes<'a>,
     recoding: Option<Recoding>,
     window: Vec<u8>,
     from: usize,
@@ -51,9 +51,14 @@ struct Recoding {
     drained: bool,
 }
 
-impl Text {
+impl<'a> Text<'a> {
     /// The text after `mark` bytes that are a byte order mark, read by `chunk` bytes or more.
-    pub(super) fn new(mut bytes: Bytes, encoding: &'static Encoding, mark: usize, chunk: usize) -> Result<Text, Fault> {
+    pub(super) fn new(
+        mut bytes: Bytes<'a>,
+        encoding: &'static Encoding,
+        mark: usize,
+        chunk: usize,
+    ) -> Result<Self, Fault> {
         let mut skip = [0_u8; 4];
         let mut skipped = 0;
         while skipped < mark {
@@ -142,8 +147,11 @@ impl Text {
             return Ok(());
         }
         let held = self.to - self.from;
-        self.window.copy_within(self.from..self.to, 0);
-        (self.from, self.to) = (0, held);
+        // A window that only grows is not copied: a long row comes in many pieces.
+        if self.from > 0 {
+            self.window.copy_within(self.from..self.to, 0);
+            (self.from, self.to) = (0, held);
+        }
         let wanted = held + held.max(self.chunk);
         if self.window.len() < wanted {
             self.window.resize(wanted, 0);
@@ -171,7 +179,7 @@ const DOS_END: u8 = 0x1A;
 
 impl Recoding {
     /// Decodes into `space`: how much, and whether that was the last.
-    fn fill(&mut self, bytes: &mut Bytes, space: &mut [u8]) -> Result<(usize, bool), Fault> {
+    fn fill(&mut self, bytes: &mut Bytes<'_>, space: &mut [u8]) -> Result<(usize, bool), Fault> {
         let mut written = 0;
         loop {
             if self.from == self.to && !self.drained {

@@ -49,7 +49,7 @@ impl Reading {
 
 /// Removes `delrow` lines, and finds the title row among them; with `delrow` 0, in the first line that is not blank.
 /// Leaves the rows at the first data line.
-pub(super) fn find(rows: &mut Rows, delrow: u64, titles: &dyn Titles) -> Result<Top, Fault> {
+pub(super) fn find(rows: &mut Rows<'_>, delrow: u64, titles: &dyn Titles) -> Result<Top, Fault> {
     let mut said = None;
     if delrow == 0 {
         rows.skip_blank_lines()?;
@@ -104,7 +104,7 @@ fn top(best: Option<Reading>, said: Option<u8>, warning: Option<String>) -> Top 
 }
 
 /// The next line by the delimiter that makes most of it; the line stays to be read. An over-long line names nothing.
-fn read_line(rows: &mut Rows, titles: &dyn Titles) -> Result<Option<Reading>, Fault> {
+fn read_line(rows: &mut Rows<'_>, titles: &dyn Titles) -> Result<Option<Reading>, Fault> {
     let line = rows.line();
     let Some((text, cut)) = rows.peek_line()? else { return Ok(None) };
     let titles = if cut { &NoTitles } else { titles };
@@ -113,7 +113,7 @@ fn read_line(rows: &mut Rows, titles: &dyn Titles) -> Result<Option<Reading>, Fa
 }
 
 /// The same of the next record: a spreadsheet's title may have a line end in a quoted cell.
-fn read_record(rows: &mut Rows, titles: &dyn Titles, said: Option<u8>) -> Result<Option<Reading>, Fault> {
+fn read_record(rows: &mut Rows<'_>, titles: &dyn Titles, said: Option<u8>) -> Result<Option<Reading>, Fault> {
     let line = rows.line();
     let Some((text, cut)) = rows.peek_line()? else { return Ok(None) };
     let (text, titles) = (text.into_owned(), if cut { &NoTitles } else { titles });
@@ -158,7 +158,7 @@ fn count_named<'a>(cells: impl Iterator<Item = &'a str>, titles: &dyn Titles) ->
 }
 
 /// The delimiter that a line `sep=;` names, as spreadsheets write it.
-fn separator(rows: &mut Rows) -> Result<Option<u8>, Fault> {
+fn separator(rows: &mut Rows<'_>) -> Result<Option<u8>, Fault> {
     let Some((text, _)) = rows.peek_line()? else {
         return Ok(None);
     };

@@ -74,7 +74,8 @@ impl Reading<'_> {
             titles: fields,
             limits: self.limits,
         };
-        let mut table = Table::open(opening)?;
+        let goes_on = || self.goes_on();
+        let mut table = Table::open(opening, &goes_on)?;
         let names = || fields.all().iter().map(|f| f.name.clone()).collect();
         let (mapping, title) = match (table.title(), table.first_row()) {
             (Some(title), _) => (Mapping::by_title(&title.cells, fields, self.zone, self.intake)?, title.cells.clone()),
@@ -108,7 +109,7 @@ impl Reading<'_> {
     }
 
     /// Looks ahead for the order of the rows. A job that is taken up in the middle must find the one that it was begun in.
-    fn repeats(&self, table: &mut Table, mapping: &Mapping<'_>) -> Result<(Repeats, Firsts), Fault> {
+    fn repeats(&self, table: &mut Table<'_>, mapping: &Mapping<'_>) -> Result<(Repeats, Firsts), Fault> {
         let is_free = self.intake.rules.lists_none() || self.intake.phone_field.is_empty();
         let window = Window::of(self.done, self.order, is_free);
         let looked = Repeats::look(table, mapping, self.store.fingerprints(), window, || self.goes_on())?;

@@ -88,7 +88,7 @@ struct Kept {
 impl Repeats {
     /// Looks through the first rows of a file, as long as `goes_on` says so.
     pub fn look(
-        table: &mut Table,
+        table: &mut Table<'_>,
         mapping: &Mapping<'_>,
         fingerprints: &Fingerprints,
         window: Window,
@@ -251,7 +251,7 @@ impl Repeats {
 }
 
 /// Reads some rows, `most` at most, into the memory of others; false at the end of the file.
-fn read(table: &mut Table, rows: &mut Vec<Row>, most: usize) -> Result<bool, Fault> {
+fn read(table: &mut Table<'_>, rows: &mut Vec<Row>, most: usize) -> Result<bool, Fault> {
     rows.resize(TOGETHER.min(most), Row::new());
     let (mut count, mut bytes, mut is_end) = (0, 0, false);
     for row in rows.iter_mut() {

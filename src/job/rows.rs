@@ -40,7 +40,7 @@ impl Rows {
 
 /// The rows of a file in the order in which they are done.
 pub struct InOrder<'m> {
-    table: Table,
+    table: Table<'m>,
     row: Row,
     mapping: &'m Mapping<'m>,
     repeats: Repeats,
@@ -52,7 +52,7 @@ pub struct InOrder<'m> {
 
 impl<'m> InOrder<'m> {
     /// Those of a table, from its beginning.
-    pub fn new(table: Table, mapping: &'m Mapping<'m>, repeats: Repeats) -> Self {
+    pub fn new(table: Table<'m>, mapping: &'m Mapping<'m>, repeats: Repeats) -> Self {
         Self { table, row: Row::new(), mapping, repeats, at: 0, due: 0..0 }
     }
 
@@ -161,7 +161,7 @@ mod tests {
         let (phone_field, priority_field, dialtime_field) = Default::default();
         let intake = Intake { phone_field, priority_field, dialtime_field, rules: Rules::UPDATE };
         let zone = Zone::named("UTC").unwrap();
-        let mut table = Table::open(opening).unwrap();
+        let mut table = Table::open(opening, &|| true).unwrap();
         let again = table.again(opening).unwrap();
         let mapping = Mapping::by_title(&table.title().unwrap().cells, &fields, &zone, &intake).unwrap();
         let looked = Repeats::look(&mut table, &mapping, &Fingerprints::default(), window, goes_on).unwrap();

@@ -1,5 +1,6 @@
 //! Running a job: its file is fetched, read, and written in chunks; it can be watched, cancelled and taken up again.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -198,15 +199,36 @@ impl Run<'_, '_> {
 
     /// Adds what the user should know, but for what an earlier run recorded already.
     pub(super) fn warn(&mut self, warnings: Vec<String>) {
-        for warning in warnings {
-            if !self.job.warnings.contains(&warning) {
-                self.job.warnings.push(warning);
-            }
-        }
+        add_new(&mut self.job.warnings, warnings);
     }
+}
+
+/// Adds the texts that are not there yet.
+fn add_new(known: &mut Vec<String>, texts: Vec<String>) {
+    let mut seen: HashSet<String> = known.iter().cloned().collect();
+    known.extend(texts.into_iter().filter(|text| seen.insert(text.clone())));
 }
 
 /// Goes on only while this run holds the job.
 pub(super) fn held(held: bool) -> Result<(), Halt> {
     if held { Ok(()) } else { Err(Ended::Lost) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_added_once_in_their_order_and_in_time_that_grows_with_their_number() {
+        let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let mut known = texts(&["b"]);
+        add_new(&mut known, texts(&["c", "b", "a", "c"]));
+        assert_eq!(known, ["b", "c", "a"]);
+        let many: Vec<String> = (0..100_000).map(|n| format!("column {n}")).collect();
+        let since = Instant::now();
+        add_new(&mut known, many.clone());
+        add_new(&mut known, many);
+        assert_eq!(known.len(), 100_003);
+        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    }
 }

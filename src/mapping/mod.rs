@@ -75,7 +75,8 @@ impl<'a> Mapping<'a> {
     ) -> Result<Self, Fault> {
         let mut complaints = Complaints::default();
         let mut warnings = Vec::new();
-        let cell_of = |field: usize| filled.iter().position(|f| *f == Some(field));
+        let cells = by_field(filled, fields);
+        let cell_of = |field: usize| cells.get(field).copied().flatten();
         let mut unfilled = |parameter: Parameter, field: usize| {
             if width.is_some() && cell_of(field).is_none() {
                 let name = fields.get(field).map_or("", |f| f.name.as_str());
@@ -93,7 +94,7 @@ impl<'a> Mapping<'a> {
             let cell = if let Some(field) = fields.find(name) {
                 unfilled(parameter, field);
                 cell_of(field)?
-            } else if let Some(cell) = names.iter().position(|n| fold(n) == fold(name)) {
+            } else if let Some(cell) = cell_named(names, name) {
                 cell
             } else {
                 let what = "is neither a field of the campaign nor a name in what is imported";
@@ -136,6 +137,22 @@ impl<'a> Mapping<'a> {
     fn number_is_checked(&self, column: &Column) -> bool {
         self.fields.get(column.field).is_some_and(|f| f.kind == FieldType::Phone)
     }
+}
+
+/// By field, the first cell that fills it: a title row may have a million cells.
+fn by_field(filled: &[Option<usize>], fields: &Fields) -> Vec<Option<usize>> {
+    let mut cells = vec![None; fields.all().len()];
+    for (cell, field) in filled.iter().enumerate() {
+        if let Some(first) = field.and_then(|field| cells.get_mut(field)) {
+            first.get_or_insert(cell);
+        }
+    }
+    cells
+}
+
+fn cell_named(names: &[&str], name: &str) -> Option<usize> {
+    let name = fold(name);
+    names.iter().position(|n| fold(n) == name)
 }
 
 /// The fields, as a message lists them.

@@ -1,5 +1,6 @@
 //! The room through its door.
 
+mod breaking_off;
 mod encodings;
 mod twin;
 
@@ -36,11 +37,16 @@ pub(super) fn spooled(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
-pub(super) fn open_with(bytes: &[u8], delrow: u64, charset: Option<&str>, limits: Limits) -> Result<Table, Fault> {
+pub(super) fn open_with(
+    bytes: &[u8],
+    delrow: u64,
+    charset: Option<&str>,
+    limits: Limits,
+) -> Result<Table<'static>, Fault> {
     let file = spooled(bytes);
     // The scout opens the file again: it must stay.
     let (_, path) = file.keep().unwrap();
-    let table = Table::open(Opening { path: &path, charset, delrow, titles: &FIELDS, limits });
+    let table = Table::open(Opening { path: &path, charset, delrow, titles: &FIELDS, limits }, &|| true);
     KEPT.with_borrow_mut(|kept| kept.push(Kept(path)));
     table
 }
@@ -57,12 +63,12 @@ thread_local! {
     static KEPT: std::cell::RefCell<Vec<Kept>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-pub(super) fn open(bytes: &[u8]) -> Table {
+pub(super) fn open(bytes: &[u8]) -> Table<'static> {
     open_with(bytes, 0, None, limits()).unwrap()
 }
 
 /// All rows, as `line: cell|cell !defect`.
-pub(super) fn rows(table: &mut Table) -> Vec<String> {
+pub(super) fn rows(table: &mut Table<'_>) -> Vec<String> {
     let mut row = Row::new();
     let mut all = Vec::new();
     while table.next(&mut row).unwrap() {
