@@ -38,13 +38,14 @@ impl<'a> Mapping<'a> {
         refuse_gaps(&filled, fields)?;
         let width = names.iter().rposition(|name| !name.trim().is_empty()).map_or(0, |last| last + 1);
         let mut mapping = Self::build(fields, zone, intake, &filled, &names, Some(width))?;
-        let mut unknown = names.iter().enumerate().filter(|(at, name)| {
+        let mut unknown = names.iter().take(width).enumerate().filter(|(at, _)| {
             let used = filled.get(*at).copied().flatten().is_some();
             let apart = [&mapping.priority, &mapping.dial_time].into_iter().flatten().any(|named| named.cell == *at);
-            !used && !apart && !name.trim().is_empty()
+            !used && !apart
         });
-        mapping.warnings.extend(unknown.by_ref().take(MOST_UNKNOWN).map(|(at, name)| {
-            format!("column {} {} is no field of the campaign: ignored", at + 1, shown(name.trim()))
+        mapping.warnings.extend(unknown.by_ref().take(MOST_UNKNOWN).map(|(at, name)| match name.trim() {
+            "" => format!("column {} has no title: ignored", at + 1),
+            name => format!("column {} {} is no field of the campaign: ignored", at + 1, shown(name)),
         }));
         let more = unknown.count();
         if more > 0 {
@@ -191,7 +192,7 @@ mod tests {
     fn unknown_columns_are_named_each_up_to_a_thousand_and_the_rest_is_counted() {
         let (fields, zone) = (Fields::new(default_fields(), &[]).unwrap(), Zone::named("UTC").unwrap());
         let warnings = |unknown: usize| {
-            let mut title = vec!["phone1".to_owned(), String::new()];
+            let mut title = texts(&["phone1", "name"]);
             title.extend((0..unknown).map(|n| format!("c{n}")));
             Mapping::by_title(&title, &fields, &zone, &intake()).unwrap().warnings
         };
@@ -204,6 +205,14 @@ mod tests {
             assert_eq!(told[..1_000], all);
             assert_eq!(told[1_000..], [format!("{last} no fields of the campaign, ignored")]);
         }
+    }
+
+    #[test]
+    fn a_column_without_a_title_is_told_of_where_titled_ones_follow() {
+        let (fields, zone) = (Fields::new(default_fields(), &[]).unwrap(), Zone::named("UTC").unwrap());
+        let title = texts(&["name", "", "phone1", " ", ""]);
+        let mapping = Mapping::by_title(&title, &fields, &zone, &intake()).unwrap();
+        assert_eq!(mapping.warnings, ["column 2 has no title: ignored"]);
     }
 
     /// What is said of a file whose first row names nothing, where the fields have these names.
