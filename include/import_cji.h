@@ -155,7 +155,8 @@ void cji_text_free(char *text);
  *   "max_row_bytes"      a larger row is rejected; default 1 MiB.
  *   "allow_hosts"        list of host names, addresses and CIDR blocks that a fetch may reach;
  *                        default: all but link-local addresses.
- *   "ca_file"            PEM file of further roots for https and ftps.
+ *   "ca_file"            PEM file of further roots for https and ftps, or of servers' own certificates
+ *                        that signed themselves.
  *   "spool_dir"          folder where fetched files lie while they are imported; default: beside
  *                        the database, for ":memory:" the system's temporary folder.
  *
@@ -165,7 +166,9 @@ void cji_text_free(char *text);
  * Returns the handle, or NULL on failure. Opening starts no thread. Close the handle with
  * `cji_engine_close`.
  */
-cji_engine *cji_engine_open(const char *location, const char *options, char **error);
+cji_engine *cji_engine_open(const char *location,
+                            const char *options,
+                            char **error);
 
 /**
  * Closes a handle: waits for the running worker, if there is one, and lets go of the store.
