@@ -36,8 +36,8 @@ pub unsafe extern "C" fn cji_text_free(text: *mut c_char) {
 
 /// Opens a store, and makes it where there is none.
 ///
-/// `location`: the path of a SQLite database file, relative to the working directory, or
-/// ":memory:" for a store that ends with the handle. A file that is not there is created with mode
+/// `location`: the path of a SQLite database file, relative to the working directory of this call, as
+/// paths in `options` are, or ":memory:" for a store that ends with the handle. A file that is not there is created with mode
 /// 0600; its folder must be there. A file that is not SQLite, or a SQLite file of another program,
 /// is refused and left as it is. Any number of processes and handles may have the same file open.
 ///
@@ -63,8 +63,8 @@ pub unsafe extern "C" fn cji_text_free(text: *mut c_char) {
 ///   "max_row_bytes"      a larger row is rejected; default 1 MiB.
 ///   "allow_hosts"        list of host names, addresses and CIDR blocks that a fetch may reach;
 ///                        default: all but link-local addresses.
-///   "ca_file"            PEM file of further roots for https and ftps, or of servers' own certificates
-///                        that signed themselves.
+///   "ca_file"            PEM file of further roots for https and ftps, or of servers' own
+///                        certificates that signed themselves.
 ///   "spool_dir"          folder where fetched files lie while they are imported; default: beside
 ///                        the database, for ":memory:" the system's temporary folder.
 ///
