@@ -12,27 +12,25 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::storage;
 use crate::fault::Fault;
 
-/// Looks whether the database is the file that it was, and keeps where it is. True: it has a new name.
-pub fn keep(connection: &mut Connection, path: &Path) -> Result<bool, Fault> {
+/// Looks whether the database is the file that it was, and keeps where it is. A copy gets a new name.
+pub fn keep(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
     let is_read_only = connection.is_readonly(rusqlite::MAIN_DB).map_err(storage)?;
     // A file that can't be looked at is met by whoever reads it next.
-    let (Some(own), Ok(place), false) = (inode(path), fs::canonicalize(path), is_read_only) else { return Ok(false) };
+    let (Some(own), Ok(place), false) = (inode(path), fs::canonicalize(path), is_read_only) else { return Ok(()) };
     if known(connection)?.0 == own {
-        return Ok(false);
+        return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(storage)?;
     let (before, home) = known(&transaction)?;
     if before == own {
-        return Ok(false);
+        return Ok(());
     }
-    let is_copy = before != 0 && inode(Path::new(&home)) == Some(before);
-    if is_copy {
+    if before != 0 && inode(Path::new(&home)) == Some(before) {
         transaction.execute("UPDATE store SET name = lower(hex(randomblob(8)))", []).map_err(storage)?;
     }
     let sql = "UPDATE store SET home_inode = ?1, home_path = ?2";
     transaction.execute(sql, params![own, place.to_string_lossy()]).map_err(storage)?;
-    transaction.commit().map_err(storage)?;
-    Ok(is_copy)
+    transaction.commit().map_err(storage)
 }
 
 fn known(c: &Connection) -> Result<(i64, String), Fault> {

@@ -114,12 +114,12 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
     drop(turn);
     is_in_wal(&connection, place)?;
     is_for_writing(&mut connection, place)?;
-    let mut name = name_of(&connection)?;
-    if let Some(path) = place.path()
-        && home::keep(&mut connection, path)?
-    {
-        name = name_of(&connection)?;
+    // A damaged name is not made good by a copy's new one.
+    name_of(&connection)?;
+    if let Some(path) = place.path() {
+        home::keep(&mut connection, path)?;
     }
+    let name = name_of(&connection)?;
     let fingerprints = fingerprints(&connection)?;
     Ok((connection, Own { name, fingerprints }))
 }
