@@ -34,7 +34,8 @@ static void each_function_without_an_engine(void)
     FAILED(import_cji(N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N), "engine");
     WS_FAILED(import_ws(N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N), "engine");
     WS_FAILED(import_event(N, "EVENT=Import"), "engine");
-    FAILED(import_jsonp(N, "callback=f"), "engine");
+    FAILED(import_jsonp(N, N), "engine");
+    IS(import_jsonp(N, "callback=f"), "f({\"code\":2,\"message\":\"engine: is NULL\"})");
     FAILED(cji_team_add(N, N, N), "engine");
     FAILED(cji_user_set(N, N, N, N, N, N), "engine");
     FAILED(cji_user_disable(N, N, N, N), "engine");
