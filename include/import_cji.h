@@ -156,7 +156,7 @@ void cji_text_free(char *text);
  *   "allow_hosts"        list of host names, addresses and CIDR blocks that a fetch may reach;
  *                        default: all but link-local addresses.
  *   "ca_file"            PEM file of further roots for https and ftps, or of servers' own
- *                        certificates that signed themselves.
+ *                        certificates.
  *   "spool_dir"          folder where fetched files lie while they are imported; default: beside
  *                        the database, for ":memory:" the system's temporary folder.
  *

@@ -8,6 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use common::child::{Process, given, say};
 use common::web::Web;
 use common::{Host, Library, data, done};
 use rusqlite::Connection;
@@ -54,6 +55,42 @@ fn an_import_that_had_to_wait_keeps_its_job() {
     assert_eq!(told.try_iter().count(), 1);
     assert_eq!(web.requests().len(), 1);
     done(&other.worker_stop());
+}
+
+#[test]
+fn an_import_that_has_to_wait_while_it_runs_keeps_its_job() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("calls.db");
+    let host = Host::at(&path, &json!({}), &json!({}));
+    // They all wait for the lock, too, when the lease has run out.
+    let mut others: Vec<Process> =
+        (0..4).map(|_| Process::run("a_host_with_a_worker", &[("PATH", path.to_str().unwrap())])).collect();
+    others.iter_mut().for_each(|other| drop(other.wait_for("works").expect("a worker")));
+    let web = Web::new(|_, stream| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 18\r\nConnection: close\r\n\r\n";
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(b"name,phone1\n"));
+        thread::sleep(Duration::from_secs(9));
+        let _ = stream.write_all(b"Joe,1\n");
+    });
+    let url = web.url();
+    let reply = thread::scope(|scope| {
+        let import = scope.spawn(|| host.import(&[("source", "http"), ("context", &url)]));
+        thread::sleep(Duration::from_secs(1));
+        hold(&path, Duration::from_millis(6_500)).join().unwrap();
+        import.join().unwrap()
+    });
+    assert_eq!((done(&reply), web.requests().len()), ("1", 1));
+    others.iter_mut().for_each(|other| drop(other.kill()));
+}
+
+/// Until it is killed.
+#[test]
+fn a_host_with_a_worker() {
+    let Some(path) = given("PATH") else { return };
+    let library = Library::open(path, "").expect("the store");
+    done(&library.worker_start());
+    say("works");
+    thread::sleep(Duration::from_secs(60));
 }
 
 #[test]

@@ -9,9 +9,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 
-/// Verifies as rustls does, but also takes a server's certificate that is itself one of `ca_file`. A certificate that
-/// signed itself, as `openssl req -x509` makes them, says that it is an authority, and webpki takes none of these for a
-/// server's; OpenSSL does, and so do those who go by it (curl, Python).
+/// Verifies as rustls does, but also takes a server's certificate that is itself one of `ca_file`, whatever it says of what
+/// it is for: whoever has its key is who the host named. One that signed itself, as `openssl req -x509` makes them, says that
+/// it is an authority, and webpki takes none of these for a server's; OpenSSL does, and so do curl and Python.
 #[derive(Debug)]
 pub(super) struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,

@@ -3,6 +3,9 @@
 //! "A job is run by one process at a time": each statement that changes a running job names its holder, so that one whose
 //! lease was taken changes nothing any more, however long it was stopped.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::jobs::{job, json, signed};
@@ -12,6 +15,10 @@ use crate::time::{Seconds, uptime_ms};
 
 /// How long a lease lasts after each renewal: the longest that a killed process' job waits to be taken up.
 const LASTS_MS: i64 = 5_000;
+
+/// Who has waited so long for the write lock takes no job yet: one that seems to be nobody's may be of a holder who waited as
+/// long to renew its lease, and does so now.
+const LONG_WAIT: Duration = Duration::from_millis(500);
 
 /// Who runs a job, and until when others must leave it alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,21 +112,22 @@ impl Store {
             let found = select.query_row(params![from, to, now, except], |row| row.get::<_, i64>(0));
             found.optional().map_err(storage)
         };
-        // Looked for without the write lock first: idle workers ask often.
-        if self.read(find)?.is_none() {
-            return Ok(None);
+        for has_another in [true, true, false] {
+            // Looked for without the write lock first: idle workers ask often.
+            if self.read(find)?.is_none() {
+                return Ok(None);
+            }
+            let asked = Instant::now();
+            let claimed = self.write(|t| match has_another && asked.elapsed() > LONG_WAIT {
+                true => Ok(None),
+                false => claim(t, find(t)?, lease, now).map(Some),
+            })?;
+            if let Some(claimed) = claimed {
+                return Ok(claimed);
+            }
+            thread::sleep(LONG_WAIT / 5);
         }
-        self.write(|t| {
-            let Some(id) = find(t)? else { return Ok(None) };
-            lease.renew();
-            t.execute(
-                "UPDATE job SET state = 'running', started_at = ifnull(started_at, ?2), message = '', lease_holder = ?3,
-                        lease_end = ?4 WHERE id = ?1",
-                params![id, now, lease.holder, lease.end_ms],
-            )
-            .map_err(storage)?;
-            job(t, id)
-        })
+        Ok(None)
     }
 
     /// Renews the lease, and records how much was fetched. False where another took the job.
@@ -288,6 +296,19 @@ pub(super) fn begin(c: &Connection, id: i64, lease: &mut Lease) -> Result<(), Fa
     lease.renew();
     let sql = "UPDATE job SET lease_end = ?2 WHERE id = ?1";
     c.execute(sql, [id, lease.end_ms]).map(drop).map_err(storage)
+}
+
+/// Gives a job to who asks.
+fn claim(c: &Connection, id: Option<i64>, lease: &mut Lease, now: Seconds) -> Result<Option<Job>, Fault> {
+    let Some(id) = id else { return Ok(None) };
+    lease.renew();
+    c.execute(
+        "UPDATE job SET state = 'running', started_at = ifnull(started_at, ?2), message = '', lease_holder = ?3,
+                lease_end = ?4 WHERE id = ?1",
+        params![id, now, lease.holder, lease.end_ms],
+    )
+    .map_err(storage)?;
+    job(c, id)
 }
 
 fn open_job(c: &Connection, id: i64) -> Result<Option<OpenJob>, Fault> {

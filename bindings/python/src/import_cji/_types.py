@@ -71,7 +71,7 @@ class Options(TypedDict, total=False):
     allow_hosts: list[str]
     """Host names, addresses and CIDR blocks that a fetch may reach; default: all but link-local addresses."""
     ca_file: str
-    """PEM file of further roots for https and ftps, or of servers' own certificates that signed themselves."""
+    """PEM file of further roots for https and ftps, or of servers' own certificates."""
     spool_dir: str
     """Folder where fetched files lie while they are imported; default: beside the database."""
 
