@@ -65,7 +65,9 @@ fn an_import_that_has_to_wait_while_it_runs_keeps_its_job() {
     // They all wait for the lock, too, when the lease has run out.
     let mut others: Vec<Process> =
         (0..4).map(|_| Process::run("a_host_with_a_worker", &[("PATH", path.to_str().unwrap())])).collect();
-    others.iter_mut().for_each(|other| drop(other.wait_for("works").expect("a worker")));
+    for other in &mut others {
+        other.wait_for("works").expect("a worker");
+    }
     let web = Web::new(|_, stream| {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 18\r\nConnection: close\r\n\r\n";
         let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(b"name,phone1\n"));
@@ -80,7 +82,9 @@ fn an_import_that_has_to_wait_while_it_runs_keeps_its_job() {
         import.join().unwrap()
     });
     assert_eq!((done(&reply), web.requests().len()), ("1", 1));
-    others.iter_mut().for_each(|other| drop(other.kill()));
+    for other in &mut others {
+        assert!(other.kill(), "it was there all the time");
+    }
 }
 
 /// Until it is killed.

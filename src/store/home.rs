@@ -71,13 +71,13 @@ fn kin(c: &Connection, own: Id, place: &Path) -> Result<Kin, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::Path;
     use std::sync::Barrier;
     use std::thread;
 
     use super::super::{Durability, Store};
 
-    fn name(path: &PathBuf) -> String {
+    fn name(path: &Path) -> String {
         Store::open(path.to_str().unwrap(), Durability::Normal).unwrap().name().to_owned()
     }
 
