@@ -230,8 +230,9 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
     };
-    // A WAL stays one once set, but for a process that was killed while it brought the file up to date.
-    let journal = if first { "PRAGMA journal_mode = WAL;" } else { "" };
+    if first {
+        into_wal(connection)?;
+    }
     // Those that only read look a few pages up, or sweep through more than any cache holds.
     let cache_kib = if first { 16_384 } else { 2_048 };
     connection.set_prepared_statement_cache_capacity(128);
@@ -242,8 +243,7 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(storage)?;
     connection
         .execute_batch(&format!(
-            "{journal}
-             PRAGMA synchronous = {synchronous};
+            "PRAGMA synchronous = {synchronous};
              PRAGMA foreign_keys = ON;
              PRAGMA cache_size = -{cache_kib};
              PRAGMA temp_store = MEMORY;
@@ -252,6 +252,25 @@ fn settle(connection: &Connection, durability: Durability, first: bool) -> Resul
              PRAGMA trusted_schema = OFF;"
         ))
         .map_err(storage)
+}
+
+/// A WAL stays one once set, but for a process that was killed while it brought the file up to date, and a copy that
+/// `VACUUM INTO` made. Others who open such a file at the same moment are in the way of that, and SQLite does not wait for them.
+fn into_wal(connection: &Connection) -> Result<(), Fault> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(5);
+    let since = Instant::now();
+    loop {
+        let busy = match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => error,
+            Err(error) => return Err(storage(error)),
+        };
+        if since.elapsed() > PATIENCE {
+            return Err(storage(busy));
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// A disk that fails for a moment leaves the file in another mode, without a word, and locked for all other connections.
@@ -343,6 +362,28 @@ fn create_private(path: &Path) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_that_is_no_wal_yet_is_opened_by_many_at_once() {
+        for _ in 0..40 {
+            let folder = tempfile::tempdir().unwrap();
+            let [original, copy] = ["original", "copy"].map(|name| folder.path().join(name));
+            let open = |path: &Path| super::super::Store::open(path.to_str().unwrap(), Durability::Normal);
+            drop(open(&original).unwrap());
+            let connection = Connection::open(&original).unwrap();
+            connection.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+            let barrier = std::sync::Barrier::new(8);
+            let one = || {
+                barrier.wait();
+                open(&copy).map(drop)
+            };
+            let opened: Vec<Result<(), Fault>> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+        }
+    }
 
     #[test]
     fn who_holds_the_turn_holds_nobody_up_for_ever() {
