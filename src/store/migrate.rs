@@ -9,6 +9,9 @@ use crate::fault::{Fault, Key};
 use crate::field::Fields;
 use crate::fingerprint::Fingerprints;
 
+/// "CJI1": marks a database as ours.
+pub const APPLICATION_ID: i32 = 0x434A_4931;
+
 /// Today's `user_version`.
 pub const VERSION: i64 = 2;
 

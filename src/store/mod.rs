@@ -23,6 +23,7 @@ mod query;
 mod runs;
 mod tables;
 mod turn;
+mod upgrade;
 mod views;
 
 use std::path::{Path, PathBuf};
