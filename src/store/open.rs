@@ -104,7 +104,7 @@ fn settled(place: &Place, durability: Durability) -> Result<(Connection, Own), F
         upgrade(&mut connection, version)?;
     }
     if (1..VERSION).contains(&version) {
-        // A disk that fails for a moment leaves this connection with the file for itself: only its end lets others in.
+        // It has the file for itself.
         drop(connection);
         (connection, _) = known(place)?;
         settle(&connection, durability, true)?;

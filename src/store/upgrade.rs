@@ -25,7 +25,8 @@ pub fn first_come(folder: &Path, patience: Duration) -> Option<File> {
     None
 }
 
-/// Leads the schema to today's version. Where two processes do so with the same file, the second finds it done.
+/// Leads the schema to today's version. Where two processes do so with the same file, the second finds it done. An earlier
+/// version's file is this connection's alone afterwards, in no WAL: only its end lets others in.
 pub fn upgrade(connection: &mut Connection, version: i64) -> Result<(), Fault> {
     if version > 0 {
         alone(connection)?;
@@ -35,8 +36,7 @@ pub fn upgrade(connection: &mut Connection, version: i64) -> Result<(), Fault> {
     migrate(&transaction, version)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(storage)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(storage)?;
-    transaction.commit().map_err(storage)?;
-    connection.execute_batch("PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL;").map_err(storage)
+    transaction.commit().map_err(storage)
 }
 
 /// Takes the file for this connection alone. An engine of an earlier version that has it open would go on writing in the
