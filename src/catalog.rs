@@ -120,12 +120,9 @@ impl TableDefinition {
             (None, Some(before)) => before.all().to_vec(),
             (None, None) => default_fields(),
         };
-        let has = |name: &&str| fields.iter().any(|field| fold(&field.name) == fold(name));
-        let old: Vec<String> = before
-            .map(Fields::key_names)
-            .filter(|key| key.iter().all(|name| has(&&**name)))
-            .map(|key| key.iter().map(|name| (*name).to_owned()).collect())
-            .unwrap_or_default();
+        let is_there = |name: &&str| fields.iter().any(|field| fold(&field.name) == fold(name));
+        let old = before.map(Fields::key_names).filter(|key| key.iter().all(is_there)).unwrap_or_default();
+        let old: Vec<String> = old.into_iter().map(str::to_owned).collect();
         Fields::new(fields, self.key.as_ref().unwrap_or(&old)).map_err(bad)
     }
 }
