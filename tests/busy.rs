@@ -30,6 +30,16 @@ fn hold(store: &Path, time: Duration) -> JoinHandle<()> {
     holder
 }
 
+/// Serves a title row, and its only other row after a pause.
+fn slow(pause: Duration) -> Web {
+    Web::new(move |_, stream| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 18\r\nConnection: close\r\n\r\n";
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(b"name,phone1\n"));
+        thread::sleep(pause);
+        let _ = stream.write_all(b"Joe,1\n");
+    })
+}
+
 #[test]
 fn an_import_that_had_to_wait_keeps_its_job() {
     let folder = TempDir::new().unwrap();
@@ -40,12 +50,7 @@ fn an_import_that_had_to_wait_keeps_its_job() {
     // Who takes up what nobody runs.
     let other = Library::open(path.to_str().unwrap(), "").unwrap();
     done(&other.worker_start());
-    let web = Web::new(|_, stream| {
-        let head = "HTTP/1.1 200 OK\r\nContent-Length: 18\r\nConnection: close\r\n\r\n";
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(b"name,phone1\n"));
-        thread::sleep(Duration::from_secs(3));
-        let _ = stream.write_all(b"Joe,1\n");
-    });
+    let web = slow(Duration::from_secs(3));
     let holder = hold(&path, Duration::from_millis(5_500));
     let url = web.url();
     let reply = host.import(&[("source", "http"), ("context", &url), ("callbackFuc", "done")]);
@@ -68,12 +73,7 @@ fn an_import_that_has_to_wait_while_it_runs_keeps_its_job() {
     for other in &mut others {
         other.wait_for("works").expect("a worker");
     }
-    let web = Web::new(|_, stream| {
-        let head = "HTTP/1.1 200 OK\r\nContent-Length: 18\r\nConnection: close\r\n\r\n";
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(b"name,phone1\n"));
-        thread::sleep(Duration::from_secs(9));
-        let _ = stream.write_all(b"Joe,1\n");
-    });
+    let web = slow(Duration::from_secs(9));
     let url = web.url();
     let reply = thread::scope(|scope| {
         let import = scope.spawn(|| host.import(&[("source", "http"), ("context", &url)]));
