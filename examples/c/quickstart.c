@@ -205,7 +205,7 @@ int main(int argc, char **argv)
 {
     const char *path = argc > 1 ? argv[1] : "examples/data/leads.csv";
     static struct server server; /* its thread ends with the program */
-    char folder[] = "/tmp/quickstart-XXXXXX";
+    char folder[] = "/tmp/quickstart_XXXXXX";
     char database[64], url[64], sql[256], campaign[32], job[32];
     char *error, *reply;
     cji_engine *engine;

@@ -289,7 +289,7 @@ int main(int argc, char **argv)
     cJSON_ArrayForEach(one, member(table, "cases"))
     {
         const char *name = member(one, "name")->valuestring;
-        char folder[] = "/tmp/cji-XXXXXX";
+        char folder[] = "/tmp/cji_XXXXXX";
         cJSON *given;
         if (argc > 3 && strstr(name, argv[3]) == NULL) continue;
         if (mkdtemp(folder) == NULL) return 2;

@@ -208,7 +208,7 @@ int main(int argc, char** argv) {
     for (const json& one : table["cases"]) {
         const std::string name = one["name"];
         if (name.find(word) == name.npos) continue;
-        std::string pattern = (fs::temp_directory_path() / "cji-XXXXXX").string();
+        std::string pattern = (fs::temp_directory_path() / "cji_XXXXXX").string();
         const fs::path folder = mkdtemp(pattern.data());
         try {
             run(table, one, argv[2], folder);
