@@ -27,6 +27,12 @@ const FANOUT: usize = 8;
 /// The numbers of segments that only merges take, one for each size that is being merged.
 const KEPT_FOR_MERGES: i64 = 8;
 
+/// The most entries of a segment that a few new ones are merged into at once.
+pub(super) const SMALL: usize = 32 * OF_A_BLOCK;
+
+/// Up to how many places are looked for one by one.
+const FEW: usize = 64;
+
 /// The blocks of a segment, which begins at ?1, from the one in which ?2 lies to the one in which ?3 does.
 const BLOCKS: &str = "SELECT entries FROM customer_index_block
     WHERE id BETWEEN ifnull((SELECT max(id) FROM customer_index_block WHERE id BETWEEN ?1 AND ?2), ?1) AND ?3
@@ -83,10 +89,8 @@ impl<'c> Segments<'c> {
         since: i64,
         found: &mut Vec<(usize, i64)>,
     ) -> Result<(), Fault> {
-        if let [one] = wanted
-            && one.start() == one.end()
-        {
-            return self.find_one(*one.start(), since, found);
+        if wanted.len() <= FEW && wanted.iter().all(|places| places.start() == places.end()) {
+            return self.find_few(wanted, since, found);
         }
         let recent = Segment { number: RECENT, entries: OF_A_BLOCK, target: None, stamp: i64::MAX };
         let newer = self.all()?.into_iter().filter(|segment| segment.stamp > since);
@@ -94,15 +98,22 @@ impl<'c> Segments<'c> {
         newer.chain([recent]).try_for_each(|segment| self.find_in(&segment, &wanted, found))
     }
 
-    /// The same for a single place, as a record's is: by one statement, which costs less than to begin one for each segment.
-    fn find_one(&self, place: Place, since: i64, found: &mut Vec<(usize, i64)>) -> Result<(), Fault> {
+    /// The same for few places, as records' are: by one statement each, which costs less than to begin one for each segment.
+    fn find_few(
+        &self,
+        wanted: &[RangeInclusive<Place>],
+        since: i64,
+        found: &mut Vec<(usize, i64)>,
+    ) -> Result<(), Fault> {
         let mut select = self.c.prepare_cached(LAST_BLOCKS).map_err(storage)?;
-        let mut rows = select.query([self.index, place.cast_signed(), since]).map_err(storage)?;
-        while let Some(row) = rows.next().map_err(storage)? {
-            let entries = row.get_ref(0).map_err(storage)?;
-            if let Some(entries) = entries.as_blob_or_null().map_err(|error| storage(error.into()))? {
-                let (_, entries) = Block::new(entries).at(&(place..=place), 0);
-                found.extend(entries.map(|entry| (0, entry.customer())));
+        for (at, places) in wanted.iter().enumerate() {
+            let mut rows = select.query([self.index, places.start().cast_signed(), since]).map_err(storage)?;
+            while let Some(row) = rows.next().map_err(storage)? {
+                let entries = row.get_ref(0).map_err(storage)?;
+                if let Some(entries) = entries.as_blob_or_null().map_err(|error| storage(error.into()))? {
+                    let (_, entries) = Block::new(entries).at(places, 0);
+                    found.extend(entries.map(|entry| (at, entry.customer())));
+                }
             }
         }
         Ok(())
@@ -176,8 +187,8 @@ impl<'c> Segments<'c> {
     pub fn add(&self, mut entries: Vec<Entry>) -> Result<(), Fault> {
         const LEAST: usize = 4_096;
         const SHARE: usize = 20;
-        const FEW: usize = 8;
-        if entries.is_empty() || entries.len() <= FEW && self.add_few(&entries)? {
+        const RECORDS: usize = 8;
+        if entries.is_empty() || entries.len() <= RECORDS && self.add_few(&entries)? {
             return Ok(());
         }
         let budget = LEAST.max(entries.len() * SHARE);
@@ -188,10 +199,29 @@ impl<'c> Segments<'c> {
             return blocks(&entries).try_for_each(|(_, bytes)| self.write_recent(&bytes));
         }
         self.delete(RECENT, LAST_PLACE)?;
-        let (number, stamp) = (self.room()?, self.stamp()? + 1);
+        // Above that of a segment which goes, too: who looked ahead looks through what has a higher one alone.
+        let stamp = self.stamp()? + 1;
+        if entries.len() <= SMALL / FANOUT {
+            self.take_small(&mut entries)?;
+        }
+        let number = self.room()?;
         self.write(number, &entries)?;
         self.record(Segment { number, entries: entries.len(), target: None, stamp })?;
         self.merge(budget).map(drop)
+    }
+
+    /// Takes a small segment's entries too, where there is one: records that come one by one make few segments, then.
+    fn take_small(&self, entries: &mut Vec<Entry>) -> Result<(), Fault> {
+        let all = self.all()?;
+        let is_still = |s: &Segment| s.target.is_none() && all.iter().all(|other| other.target != Some(s.number));
+        let small = all.iter().find(|segment| segment.entries + entries.len() <= SMALL && is_still(segment));
+        let Some(small) = small else { return Ok(()) };
+        self.visit(small.number, &(0..=LAST_PLACE), |block| entries.extend(block.entries()))?;
+        self.delete(small.number, LAST_PLACE)?;
+        self.forget(small.number)?;
+        entries.sort();
+        entries.dedup();
+        Ok(())
     }
 
     /// Puts entries between the recent ones, where their block has room; else false.

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 
 use super::Index;
 use super::entry::{Entry, Kind, OF_A_BLOCK};
-use super::segments::Segments;
+use super::segments::{SMALL, Segments};
 use crate::catalog;
 use crate::fault::Key;
 use crate::store::{Campaign, Durability, Memory, Store};
@@ -153,6 +153,20 @@ fn entries_that_come_one_by_one_stay_in_one_block_until_it_is_full() {
     check(&c);
 }
 
+/// Else a record's key would be looked up in many.
+#[test]
+fn entries_that_come_one_by_one_make_few_segments() {
+    let c = database();
+    for customer in 1..=SMALL as i64 {
+        let entry = Entry::new(Kind::Unique, fingerprint(customer as u64), customer).unwrap();
+        Segments::of(&c, INDEX).unwrap().add(vec![entry]).unwrap();
+        assert!(segments(&c).len() <= 1, "{customer}");
+    }
+    check(&c);
+    let all: Vec<u64> = (1..=SMALL as u64).collect();
+    assert_eq!(found(&c, Kind::Unique, &all).len(), SMALL);
+}
+
 #[test]
 fn a_block_fills_a_page() {
     let c = database();
@@ -182,7 +196,7 @@ fn a_merge_goes_on_over_many_calls_and_loses_nothing() {
     let c = database();
     let index = Segments::of(&c, INDEX).unwrap();
     let (mut next, mut merging) = (0_u64, 0);
-    for count in std::iter::repeat_n(30_000, 9).chain(std::iter::repeat_n(500, 60)) {
+    for count in std::iter::repeat_n(30_000, 9).chain(std::iter::repeat_n(1_700, 200)) {
         let entries = (next..next + count).map(|n| Entry::new(Kind::Unique, fingerprint(n), n as i64).unwrap());
         index.add(entries.collect()).unwrap();
         next += count;
