@@ -13,7 +13,7 @@
 //!
 //! and for `benches/compare` and `benches/guard`:
 //!
-//! - `records COUNT DATABASE`: records one at a time.
+//! - `records COUNT DATABASE [--threads 1]`: records one at a time, of so many threads.
 //! - `rows ROWS FILE`: writes the measured file, the same bytes each time.
 //! - `serve FILE`: serves it on the loopback until the standard input ends.
 //! - `cost PROGRAM …`: runs a program; its time, its processor time and its memory come after what it prints.
