@@ -47,7 +47,7 @@ impl Status {
 }
 
 /// Accepted records of one import, in their order: their values normalized, in one text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// The fields whose values each record has, by position in the customer table.
     pub columns: Vec<usize>,
@@ -97,6 +97,19 @@ impl Batch {
     pub fn drop_record(&mut self) {
         self.ends.truncate(self.calls.len() * self.columns.len());
         self.text.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
+    /// True where the other's records have values of the same fields, for the same ends.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.columns, &self.key, self.number) == (&other.columns, &other.key, other.number)
+    }
+
+    /// Adds the records of another batch, which is like this one.
+    pub fn append(&mut self, other: &Self) {
+        let before = self.text.len();
+        self.text.push_str(&other.text);
+        self.ends.extend(other.ends.iter().map(|end| before + end));
+        self.calls.extend_from_slice(&other.calls);
     }
 
     /// How many records there are.

@@ -1,20 +1,16 @@
 //! The import itself: parameters, login, campaign, then the record or the file.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::{Engine, PARAMETERS, Shared};
 use crate::fault::{Fault, Key, shown};
 use crate::field::fold;
-use crate::intake::take;
-use crate::mapping::{Mapping, Wanted, phone_field, pieces};
+use crate::mapping::phone_field;
 use crate::memory;
-use crate::merge::{Change, Decision, Groups, Outcome, Rules, group};
-use crate::record::Batch;
 use crate::reply::{Reply, is_jsonp_callback};
 use crate::request::query::{Query, read};
 use crate::request::{FileSource, Request, Source, parse};
-use crate::store::{Applied, Campaign, Chunk, Scouted};
+use crate::store::Campaign;
 use crate::time::now;
 
 /// How an import stands.
@@ -144,99 +140,4 @@ impl Shared {
     pub fn told(&self, fault: Fault) -> Reply {
         Reply::failed(self.options.messages.tell(&fault.key, fault.message))
     }
-
-    /// One record of a login and into a campaign that are known already: the transaction that writes it looks whether they
-    /// are still what they were. `None`: they are not, or the record can't be used as it seems.
-    fn record_as_before(&self, request: &Request) -> Result<Option<Reply>, Fault> {
-        let Source::Data(record) = &request.source else { return Ok(None) };
-        let known = self.door.admitted(&request.login).zip(self.store.campaign_before(request.campaign));
-        let Some((admission, campaign)) = known.filter(|(admission, campaign)| campaign.team == admission.team) else {
-            return Ok(None);
-        };
-        let Ok(drafted) = self.drafted(&campaign, request, record) else { return Ok(None) };
-        let rules = request.intake.rules;
-        let told = self.store.record(move |chunk| match admission.holds(chunk)? && chunk.is_as_read(&campaign)? {
-            true => drafted.write(chunk, &campaign, rules).map(Some),
-            false => Ok(None),
-        });
-        match told {
-            Ok(Some((key, text))) => Ok(Some(Reply::done(self.options.messages.tell(&key, text)))),
-            Ok(None) => {
-                self.door.forget(&request.login);
-                Ok(None)
-            }
-            // It may have failed before the login was looked at; who may not come in is told nothing else.
-            Err(fault) => self.door.admit(&self.store, &request.login).and(Err(fault)),
-        }
-    }
-
-    /// One record, into the campaign.
-    fn record(&self, campaign: Arc<Campaign>, request: &Request, record: &str) -> Result<Reply, Fault> {
-        let drafted = self.drafted(&campaign, request, record)?;
-        let rules = request.intake.rules;
-        let (key, text) = self.store.record(move |chunk| drafted.write(chunk, &campaign, rules))?;
-        Ok(Reply::done(self.options.messages.tell(&key, text)))
-    }
-
-    fn drafted(&self, campaign: &Campaign, request: &Request, record: &str) -> Result<Drafted, Fault> {
-        let pieces = pieces(record)?;
-        let mapping = Mapping::of_record(&pieces, &campaign.fields, &self.options.zone, &request.intake)?;
-        let mut batch = mapping.batch();
-        let drafted = mapping.draft(|at| pieces.get(at).map_or("", |piece| piece.value), &mut batch, Wanted::All);
-        drafted.map_err(|fault| fault.within("context"))?;
-        let groups = group(&batch, self.store.fingerprints());
-        Ok(Drafted { batch, groups })
-    }
-}
-
-/// A record as it is to be written.
-struct Drafted {
-    batch: Batch,
-    groups: Groups,
-}
-
-impl Drafted {
-    fn write(&self, chunk: &mut Chunk<'_>, campaign: &Campaign, rules: Rules) -> Result<(Key, String), Fault> {
-        let (applied, outcome) = take(chunk, campaign, &self.batch, &self.groups, &Scouted::default(), rules, now())?;
-        Ok(outcome_of(&applied, &outcome, campaign))
-    }
-}
-
-/// What is told of one record.
-fn outcome_of(applied: &Applied, outcome: &Outcome<'_>, campaign: &Campaign) -> (Key, String) {
-    let customer = applied.customers.first().copied().unwrap_or_default();
-    match outcome.decisions.first() {
-        Some(Decision::Insert { dial: true }) => {
-            (Key::AddedAndListed, format!("customer {customer} added; on the dial list"))
-        }
-        Some(Decision::Insert { dial: false }) => (Key::Added, format!("customer {customer} added")),
-        Some(Decision::Duplicate(change)) if change.any() => changed(*change, customer, campaign),
-        Some(Decision::Duplicate(_)) | None => {
-            (Key::NothingToDo, format!("customer {customer} is a duplicate; nothing to do"))
-        }
-        Some(Decision::Leave) => (
-            Key::NothingToDo,
-            format!("customer {customer} is a duplicate outside package {}; skipped", campaign.package),
-        ),
-    }
-}
-
-fn changed(change: Change, customer: i64, campaign: &Campaign) -> (Key, String) {
-    // In the order of the vendor's keys: the key is that of the last that happened.
-    let moved = format!("moved to package {}", campaign.package);
-    let parts: [(bool, Key, Cow<'_, str>); 5] = [
-        (change.agent_cleared, Key::AgentCleared, "agent cleared".into()),
-        (change.status_reset, Key::StatusReset, "status reset".into()),
-        (change.moved, Key::CustomerUpdated, moved.into()),
-        (change.updated, Key::CustomerUpdated, "updated".into()),
-        (change.dial, Key::DuplicateListed, "on the dial list".into()),
-    ];
-    let mut last = Key::NothingToDo;
-    let mut text = format!("customer {customer} is a duplicate");
-    for (_, key, what) in parts.into_iter().filter(|(on, _, _)| *on) {
-        text.push_str("; ");
-        text.push_str(&what);
-        last = key;
-    }
-    (last, text)
 }

@@ -4,6 +4,7 @@ mod catalog;
 mod customers;
 mod import;
 mod jobs;
+mod record;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -38,7 +38,7 @@ impl Store {
     pub fn guesses_change<T: Send + 'static>(
         &self,
         bucket: i64,
-        change: impl FnOnce(&mut Guesses) -> T + Send + 'static,
+        change: impl Fn(&mut Guesses) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         self.write_in_group(move |c| {
             let now_ms = lease_clock::keep(c, &Moment::now())?;

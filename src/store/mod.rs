@@ -44,6 +44,7 @@ pub use chunk::{Applied, Chunk, Known, Memory, Scouted};
 pub use customers::CustomerChanges;
 pub use dial::DialOutcome;
 pub use filter::{Filter, Scope};
+pub use group::Work;
 pub use guesses::Guesses;
 pub use jobs::{Job, JobState, NewJob, Order, Progress, Reject};
 pub use runs::{Cancel, Lease, OpenJob};

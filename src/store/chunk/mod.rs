@@ -76,13 +76,9 @@ impl Store {
 }
 
 impl Store {
-    /// Runs a chunk of one record, with those of other threads that wait.
-    pub fn record<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Chunk<'_>) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
-        let fingerprints = self.fingerprints;
-        self.write_in_group(move |c| work(&mut Chunk { hold: Hold::Shared(c), fingerprints }))
+    /// A chunk in a transaction of others.
+    pub(super) fn shared<'t>(&self, connection: &'t Connection) -> Chunk<'t> {
+        Chunk { hold: Hold::Shared(connection), fingerprints: self.fingerprints }
     }
 }
 
@@ -130,6 +126,11 @@ impl<'t> Chunk<'t> {
             Hold::Alone(alone) => alone.connection(),
             Hold::Shared(connection) => connection,
         }
+    }
+
+    /// The fingerprints that the store's indexes go by.
+    pub fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
     }
 
     /// The team's id and the login's credential, as far as they exist.
