@@ -134,9 +134,7 @@ impl<'a> Download<'a> {
                 }
                 None => false,
             };
-            // A server need not repeat the validator with a part; if it does, it must be the same.
-            let same = head.validator.as_ref().is_none_or(|v| *v == partial.validator);
-            if fits && same && head.encoding == partial.head.encoding {
+            if fits && head.is_part_of(&partial.head) && head.encoding == partial.head.encoding {
                 let total = answer::content_range(answer.headers()).map(|(_, _, total)| total);
                 let head = Head {
                     charset: partial.head.charset.clone().or(head.charset),

@@ -100,6 +100,36 @@ fn a_part_of_another_file_is_not_taken() {
 }
 
 #[test]
+fn a_part_that_names_another_version_is_not_taken_whatever_its_name_proves() {
+    const THEN: &str = "Sat, 03 Jan 2026 10:00:00 GMT";
+    const NOW: &str = "Sat, 03 Jan 2026 11:00:00 GMT";
+    let [tag, other, weak] = ["a", "b", "a"].map(|name| format!("ETag: \"{name}\"\r\n"));
+    let weak = weak.replace("ETag: ", "ETag: W/");
+    let [then, now] = [THEN, NOW].map(|time| format!("Last-Modified: {time}\r\nDate: {NOW}\r\n"));
+    for (first, second, is_taken) in [
+        (&tag, "", true),
+        (&tag, &*tag, true),
+        (&tag, &*format!("{tag}Accept-Ranges: none\r\n"), true),
+        (&tag, &*weak, false),
+        (&tag, &*weak.replace("\"a", "\"b"), false),
+        (&tag, &*format!("{other}Accept-Ranges: none\r\n"), false),
+        (&tag, &*now, false),
+        (&format!("{tag}{then}"), &*then, true),
+        (&format!("{tag}{then}"), &*now, false),
+        (&then, "", true),
+        (&then, &*then, true),
+        (&then, &*now, false),
+        (&then, &*format!("{weak}{then}"), false),
+    ] {
+        let heads = [first.clone(), second.to_string()];
+        let server = ranged(move |number| heads.get(number).cloned().unwrap_or_default());
+        assert_eq!(fetch(&server.url("/")).whole(), FILE);
+        let asked = [None, Some("bytes=9-".to_string()), None];
+        assert_eq!(ranges(&server), asked[..if is_taken { 2 } else { 3 }], "{first:?}, then {second:?}");
+    }
+}
+
+#[test]
 fn a_range_that_is_gone_or_not_known_begins_anew() {
     for status in ["416 Too far", "200"] {
         let server = RogueHttp::start(move |request| {

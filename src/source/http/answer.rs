@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ureq::Body;
-use ureq::http::{HeaderMap, Response, Version, header};
+use ureq::http::{HeaderMap, HeaderValue, Response, Version, header};
 
 use super::super::trouble::Trouble;
 
@@ -56,6 +56,9 @@ pub(super) struct Head {
     pub ends_with_connection: bool,
     /// What proves the file to be the same: a strong `ETag` or `Last-Modified`.
     pub validator: Option<String>,
+    /// `ETag` and `Last-Modified` as they came, whatever they prove.
+    pub etag: Option<HeaderValue>,
+    pub last_modified: Option<HeaderValue>,
     pub encoding: Option<String>,
     pub charset: Option<String>,
 }
@@ -92,9 +95,21 @@ impl Head {
             length,
             ends_with_connection: length.is_none() && !chunked,
             validator: validator(headers),
+            etag: headers.get(header::ETAG).cloned(),
+            last_modified: headers.get(header::LAST_MODIFIED).cloned(),
             encoding,
             charset: text(headers, header::CONTENT_TYPE).and_then(charset),
         })
+    }
+
+    /// Whether this head of a part tells of no other version of the file than the whole's head did. A server need not name
+    /// the version again. If it does, then by the same words: also a weak tag, which proves no version, can show another.
+    pub fn is_part_of(&self, whole: &Head) -> bool {
+        match (&self.etag, &self.last_modified) {
+            (Some(tag), _) => whole.etag.as_ref() == Some(tag),
+            (None, Some(time)) => whole.last_modified.as_ref() == Some(time),
+            (None, None) => true,
+        }
     }
 }
 
