@@ -223,6 +223,56 @@ fn a_job_is_cancelled_within_a_second_while_its_file_is_looked_through() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
+/// Imports this file while a cancel comes as soon as the running job has read so many rows; what the import answers, and what
+/// its callback heard.
+fn cancelled_after(host: &Arc<Host>, rows: u64, web: &Web) -> (Value, Vec<Value>) {
+    let (heard, told) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+    let (ear, asked, canceller) = (Arc::clone(&heard), Arc::clone(&told), Arc::downgrade(host));
+    done(&host.callback_set("told", move |reply| ear.lock().unwrap().push(parsed(reply))));
+    done(&host.progress_set(move |job| {
+        let job = parsed(job);
+        if job["state"] == "running" && job["read"] == rows && !asked.swap(true, Ordering::Relaxed) {
+            done(&canceller.upgrade().unwrap().job_cancel(job["id"].to_string()));
+        }
+        if rows > 0 {
+            // The job looks up every 100 ms: so it does after each step.
+            thread::sleep(Duration::from_millis(110));
+        }
+        false
+    }));
+    let reply = host.import(&[("source", "http"), ("context", &*web.url()), ("callbackFuc", "told")]);
+    assert!(told.load(Ordering::Relaxed), "the job was never seen with {rows} rows");
+    let heard = heard.lock().unwrap().clone();
+    (reply, heard)
+}
+
+#[test]
+fn a_cancel_that_was_agreed_to_comes_before_the_next_chunk() {
+    let host = Arc::new(Host::new());
+    let (reply, heard) = cancelled_after(&host, 0, &Web::csv(file(40)));
+    failed_naming(&reply, &["job 1: cancelled"]);
+    assert_eq!(heard, [reply]);
+    let job = job(&host, "1");
+    assert_eq!((&job["state"], &job["message"], &job["read"]), (&json!("cancelled"), &heard[0]["message"], &json!(0)));
+    assert!(host.customers().is_empty());
+}
+
+#[test]
+fn a_job_of_which_all_rows_are_in_is_cancelled_where_that_was_agreed_to() {
+    // With rows the last chunk is in; without any there is none.
+    for rows in [40, 0] {
+        let host = Arc::new(Host::new());
+        let (reply, heard) = cancelled_after(&host, rows, &Web::csv(file(usize::try_from(rows).unwrap())));
+        failed_naming(&reply, &["job 1: cancelled"]);
+        assert_eq!(heard, [reply]);
+        let job = job(&host, "1");
+        assert_eq!((&job["state"], &job["message"]), (&json!("cancelled"), &heard[0]["message"]));
+        assert_eq!((&job["read"], &job["inserted"]), (&json!(rows), &json!(rows)), "{job}");
+        assert_eq!(data(&host.campaign_get(&host.campaign))["customers"], rows);
+        failed_naming(&host.job_cancel("1"), &["cancelled"]);
+    }
+}
+
 #[test]
 fn progress_comes_at_most_ten_times_a_second_and_grows() {
     let web = Web::csv(file(300_000));

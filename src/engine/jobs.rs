@@ -211,12 +211,10 @@ impl Shared {
         // The worker has no other guard, and a job that panics must not be tried again for ever.
         let ended = catch_unwind(AssertUnwindSafe(|| runner.run(&mut job, lease)));
         let bug = |_| Ended::Failed(Fault::new(Key::Storage, "internal error, a bug in import-cji"));
+        let cancelled = format!("job {id}: cancelled");
         let (state, reply, message) = match ended.unwrap_or_else(bug) {
             Ended::Succeeded => (JobState::Succeeded, Reply::done(id.to_string()), id.to_string()),
-            Ended::Cancelled => {
-                let message = format!("job {id}: cancelled");
-                (JobState::Cancelled, Reply::failed(message.clone()), message)
-            }
+            Ended::Cancelled => (JobState::Cancelled, Reply::failed(cancelled.clone()), cancelled.clone()),
             Ended::Failed(fault) => {
                 let message = format!("job {id}: {}", fault.message);
                 (JobState::Failed, self.told(Fault::new(fault.key, message.clone())), message)
@@ -231,15 +229,17 @@ impl Shared {
             Ended::Lost => return Err(goes_on(TAKEN)),
         };
         job.warnings.extend(self.no_callback(&job));
-        match runner.end(&job, lease, state, &message) {
-            Ok(true) => {}
-            Ok(false) => return Err(goes_on(TAKEN)),
+        let reply = match runner.end(&job, lease, state, &message) {
+            // Somebody was told that it would be.
+            Ok(Some(JobState::Cancelled)) => Reply::failed(cancelled),
+            Ok(Some(_)) => reply,
+            Ok(None) => return Err(goes_on(TAKEN)),
             Err(fault) => {
                 let fault = goes_on(&format!("its end can't be recorded: {}; it is taken up again", fault.message));
                 let _ = self.store.job_release(&job, lease, &fault.message);
                 return Err(fault);
             }
-        }
+        };
         if let Ok(Some(job)) = self.store.job(id) {
             self.tell_progress(&job);
         }

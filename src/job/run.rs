@@ -87,13 +87,13 @@ impl Runner<'_> {
         }
     }
 
-    /// Records how a job ended and removes its files; true where this holder may tell of it.
-    pub fn end(&self, job: &Job, lease: &Lease, state: JobState, message: &str) -> Result<bool, Fault> {
-        let held = self.store.job_end(job, lease, state, message, now())?;
-        if held {
+    /// Records how a job ended and removes its files; tells the state that it ended in, where this holder may tell of it.
+    pub fn end(&self, job: &Job, lease: &Lease, state: JobState, message: &str) -> Result<Option<JobState>, Fault> {
+        let ended = self.store.job_end(job, lease, state, message, now())?;
+        if ended.is_some() {
             self.files.clear(job, Some(lease));
         }
-        Ok(held)
+        Ok(ended)
     }
 }
 

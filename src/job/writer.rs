@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::reader::{Part, Reading};
 use super::rows::Rows;
-use super::run::{Halt, PULSE, Run, held};
+use super::run::{Ended, Halt, PULSE, Run, held};
 use crate::fault::{Fault, Key};
 use crate::intake::take;
 use crate::record::Batch;
@@ -131,9 +131,10 @@ impl Run<'_, '_> {
     fn chunk(&mut self, campaign: &Campaign, rows: &Rows) -> Result<Duration, Halt> {
         let (id, rules, lease) = (self.job.id, self.job.intake.rules, &mut *self.lease);
         let mut progress = self.job.progress;
-        let (ours, took) = self.runner.store.chunk(&mut self.memory, |chunk| {
-            if !chunk.job_is_held(id, lease)? {
-                return Ok(false);
+        let (cancel_asked, took) = self.runner.store.chunk(&mut self.memory, |chunk| {
+            let cancel_asked = chunk.job_cancel_asked(id, lease)?;
+            if cancel_asked != Some(false) {
+                return Ok(cancel_asked);
             }
             let (applied, _) = take(chunk, campaign, &rows.batch, &rows.groups, &rows.scouted, rules, now())?;
             let rejected = rows.rejects.len() as u64;
@@ -144,9 +145,13 @@ impl Run<'_, '_> {
             progress.skipped += applied.skipped;
             progress.dial_listed += applied.dial_listed;
             chunk.job_progress(id, lease, &progress, &rows.rejects)?;
-            Ok(true)
+            Ok(cancel_asked)
         })?;
-        held(ours)?;
+        match cancel_asked {
+            None => return Err(Ended::Lost),
+            Some(true) => return Err(Ended::Cancelled),
+            Some(false) => {}
+        }
         self.job.progress = progress;
         self.renewed = Instant::now();
         Ok(took)

@@ -169,7 +169,8 @@ impl Store {
         })
     }
 
-    /// Ends a job with this state and message, for good: its files go next. False where another took it.
+    /// Ends a job with this state and message, for good: its files go next. Tells the state that it ended in: one that was to
+    /// have succeeded is cancelled where somebody was told meanwhile that it would be. `None`: another took the job.
     pub fn job_end(
         &self,
         job: &Job,
@@ -177,17 +178,22 @@ impl Store {
         state: JobState,
         message: &str,
         now: Seconds,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Option<JobState>, Fault> {
         self.write_for_good(|t| {
+            let Some(cancel_asked) = cancel_asked(t, job.id, lease)? else { return Ok(None) };
+            let (state, message) = match state {
+                JobState::Succeeded if cancel_asked => (JobState::Cancelled, cancelled(job.id)),
+                state => (state, message.to_owned()),
+            };
             let sql = format!(
                 "UPDATE job SET state = ?3, message = ?4, warnings = ?5, finished_at = ?6, bytes_read = ?7,
                         bytes_total = ?8, has_login = 0, spool = NULL, lease_holder = '' WHERE {HELD}"
             );
             let (read, total) = (signed(job.bytes_read), job.bytes_total.map(signed));
             let warnings = json(&job.warnings);
-            let changed =
-                t.execute(&sql, params![job.id, lease.holder, state.name(), message, warnings, now, read, total]);
-            Ok(changed.map_err(storage)? == 1)
+            t.execute(&sql, params![job.id, lease.holder, state.name(), message, warnings, now, read, total])
+                .map_err(storage)?;
+            Ok(Some(state))
         })
     }
 
@@ -222,8 +228,7 @@ impl Store {
                         spool = NULL, lease_holder = '' WHERE id = ?3 AND {FREE}"
             );
             let (from, to) = free_times();
-            let message = format!("job {id}: cancelled");
-            let changed = t.execute(&sql, params![from, to, id, now, message, json(&found.warnings)]);
+            let changed = t.execute(&sql, params![from, to, id, now, cancelled(id), json(&found.warnings)]);
             if changed.map_err(storage)? == 1 {
                 return Ok(Some(Cancel::Done(Box::new(found))));
             }
@@ -253,11 +258,10 @@ impl Store {
 }
 
 impl Chunk<'_> {
-    /// True while the job is this holder's. To be asked before anything else of a chunk is done.
-    pub fn job_is_held(&self, id: i64, lease: &Lease) -> Result<bool, Fault> {
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM job WHERE {HELD})");
-        let mut select = self.c().prepare_cached(&sql).map_err(storage)?;
-        select.query_row(params![id, lease.holder], |row| row.get(0)).map_err(storage)
+    /// Whether somebody asked to cancel the job; `None`: it is not this holder's any more. To be asked before anything else of
+    /// a chunk is done.
+    pub fn job_cancel_asked(&self, id: i64, lease: &Lease) -> Result<Option<bool>, Fault> {
+        cancel_asked(self.c(), id, lease)
     }
 
     /// Records how far a job is, with the rows that it rejected, and renews its lease.
@@ -309,6 +313,18 @@ fn claim(c: &Connection, id: Option<i64>, lease: &mut Lease, now: Seconds) -> Re
     )
     .map_err(storage)?;
     job(c, id)
+}
+
+/// Whether somebody asked to cancel a running job; `None`: it is not this holder's.
+fn cancel_asked(c: &Connection, id: i64, lease: &Lease) -> Result<Option<bool>, Fault> {
+    let sql = format!("SELECT cancel_asked FROM job WHERE {HELD}");
+    let mut select = c.prepare_cached(&sql).map_err(storage)?;
+    select.query_row(params![id, lease.holder], |row| row.get(0)).optional().map_err(storage)
+}
+
+/// The message of a cancelled job.
+fn cancelled(id: i64) -> String {
+    format!("job {id}: cancelled")
 }
 
 fn open_job(c: &Connection, id: i64) -> Result<Option<OpenJob>, Fault> {
