@@ -4,7 +4,8 @@
 use encoding_rs::Encoding;
 
 use super::row::Row;
-use super::rows::Rows;
+use super::rows::{Rows, is_blank};
+use super::scan::line_end;
 use super::{Title, Titles};
 use crate::fault::Fault;
 
@@ -131,11 +132,10 @@ fn best_of(readings: impl IntoIterator<Item = Reading>) -> Option<Reading> {
     readings.into_iter().reduce(|best, reading| if reading.is_better_than(&best) { reading } else { best })
 }
 
-/// The most fields that one of the first lines names in an encoding by titles that are not ASCII.
+/// The most fields that one of the lines which may be the title row names in an encoding by titles that are not ASCII.
 pub(super) fn named_in(encoding: &'static Encoding, head: &[u8], delrow: u64, titles: &dyn Titles) -> usize {
-    let lines = usize::try_from(delrow).unwrap_or(usize::MAX).clamp(1, MOST_TITLES);
     let mut most = 0;
-    for line in head.split(|b| matches!(b, b'\n' | b'\r')).filter(|line| !line.is_empty()).take(lines) {
+    for line in title_lines(head, delrow) {
         let (text, broken) = encoding.decode_without_bom_handling(line.get(..MOST_TITLE).unwrap_or(line));
         for delimiter in DELIMITERS.into_iter().filter(|_| !broken && !text.is_ascii()) {
             let mut row = Row::new();
@@ -144,6 +144,26 @@ pub(super) fn named_in(encoding: &'static Encoding, head: &[u8], delrow: u64, ti
         }
     }
     most
+}
+
+/// The lines in which `find` would look for titles, in any encoding that has ASCII in it.
+fn title_lines(head: &[u8], delrow: u64) -> Vec<&[u8]> {
+    let mut rest = head;
+    let lines = std::iter::from_fn(move || {
+        let (end, next) = line_end(rest, 0, true).filter(|_| !rest.is_empty())?;
+        let line = rest.get(..end);
+        rest = rest.get(next..).unwrap_or_default();
+        line
+    });
+    let is_text = |line: &&[u8]| !is_blank(line, b'\0');
+    if delrow > 0 {
+        let removed = usize::try_from(delrow).unwrap_or(usize::MAX);
+        return lines.take(removed).filter(is_text).take(MOST_TITLES).collect();
+    }
+    let mut lines = lines.filter(is_text);
+    let first = lines.next();
+    let says = first.and_then(|line| std::str::from_utf8(line).ok()).and_then(said_in).is_some();
+    if says { lines.next() } else { first }.into_iter().collect()
 }
 
 /// How many fields the cells name, each counted once.
@@ -157,17 +177,19 @@ fn count_named<'a>(cells: impl Iterator<Item = &'a str>, titles: &dyn Titles) ->
     seen.iter().filter(|seen| **seen).count()
 }
 
-/// The delimiter that a line `sep=;` names, as spreadsheets write it.
+/// The delimiter that the next line says.
 fn separator(rows: &mut Rows<'_>) -> Result<Option<u8>, Fault> {
-    let Some((text, _)) = rows.peek_line()? else {
-        return Ok(None);
-    };
-    let word = text.trim_matches('"').as_bytes();
+    Ok(rows.peek_line()?.and_then(|(text, _)| said_in(&text)))
+}
+
+/// The delimiter that a line `sep=;` names, as spreadsheets write it.
+fn said_in(line: &str) -> Option<u8> {
+    let word = line.trim_matches('"').as_bytes();
     let said = match (word.get(..4), word.get(4), word.len()) {
         (Some(key), Some(said), 5) if key.eq_ignore_ascii_case(b"sep=") => Some(*said),
         _ => None,
     };
-    Ok(said.filter(|said| DELIMITERS.contains(said)))
+    said.filter(|said| DELIMITERS.contains(said))
 }
 
 struct NoTitles;

@@ -100,6 +100,19 @@ fn titles_tell_the_encoding_where_the_rest_says_little() {
 }
 
 #[test]
+fn titles_tell_the_encoding_wherever_the_title_row_may_stand() {
+    let titles = [(GB18030, "phone1;电话"), (WINDOWS_1250, "Číslo;phone1"), (WINDOWS_1251, "ФИО;phone1")];
+    for (encoding, titles) in titles {
+        for (before, delrow) in [("  \n", 0), ("sep=;\r\n", 0), (" \r\t\r\"SEP=;\"\r \r", 0), ("\n \nReport\n", 4)] {
+            let bytes = encoded(&format!("{before}{titles}\nJ;138\n"), encoding);
+            let table = open_with(&bytes, delrow, None, limits()).unwrap();
+            let title = table.title().map(|title| title.cells.join(";"));
+            assert_eq!(title.as_deref(), Some(titles), "after {before:?}");
+        }
+    }
+}
+
+#[test]
 fn utf16_is_told_by_its_mark_or_by_its_zeros() {
     let text = "姓名,phone1\r\n张三,138\r\n\"J\noe\",139\r\n";
     let units: Vec<u16> = text.encode_utf16().collect();

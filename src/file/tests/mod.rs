@@ -24,7 +24,7 @@ impl Titles for Fields {
     }
 }
 
-pub(super) const FIELDS: Fields = Fields(&["name", "phone1", "city", "姓名", "电话", "фио"]);
+pub(super) const FIELDS: Fields = Fields(&["name", "phone1", "city", "姓名", "电话", "фио", "číslo"]);
 
 pub(super) fn limits() -> Limits {
     Limits { max_file_bytes: 1 << 32, max_row_bytes: 1 << 20 }
