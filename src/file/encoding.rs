@@ -3,7 +3,7 @@
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
-    BIG5, DecoderResult, EUC_JP, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_874,
+    BIG5, DecoderResult, EUC_JP, EUC_KR, Encoding, GBK, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_874,
     WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257,
     WINDOWS_1258,
 };
@@ -37,9 +37,46 @@ const TITLED: [&Encoding; 15] = [
     WINDOWS_874,
 ];
 
-/// The encoding that the first bytes give away, with the length of its mark.
-pub(super) fn by_mark(head: &[u8]) -> Option<(&'static Encoding, usize)> {
-    Encoding::for_bom(head).or_else(|| unmarked_utf16(head).map(|encoding| (encoding, 0)))
+/// The encoding that the first bytes give away, with the length of its mark; of UTF-16 without one, the server may tell it.
+pub(super) fn by_mark(head: &[u8], declared: Option<&str>) -> Option<(&'static Encoding, usize)> {
+    let utf16 = || {
+        let declared = label(declared).and_then(|label| declared_utf16(head, label));
+        declared.or_else(|| unmarked_utf16(head))
+    };
+    Encoding::for_bom(head).or_else(|| utf16().map(|encoding| (encoding, 0)))
+}
+
+/// The declared charset as a label.
+fn label(declared: Option<&str>) -> Option<&str> {
+    declared.map(|label| label.trim_matches([' ', '\t', '"', '\''])).filter(|label| !label.is_empty())
+}
+
+/// UTF-16 that the server declares. Of the order of its bytes the label is no proof: `utf-16` may mean either.
+fn declared_utf16(head: &[u8], label: &str) -> Option<&'static Encoding> {
+    let declared = Encoding::for_label(label.as_bytes())?;
+    let other = match declared {
+        it if it == UTF_16LE => UTF_16BE,
+        it if it == UTF_16BE => UTF_16LE,
+        _ => return None,
+    };
+    [declared, other].into_iter().find(|encoding| is_utf16(head, encoding))
+}
+
+/// Whether nearly all of it is valid UTF-16. Most bytes of any file are, so what parts cells and rows must be written in it
+/// as well: in a text of single bytes a NUL stands beside that by chance alone. Some of the single bytes that look like it
+/// are halves of other characters.
+fn is_utf16(head: &[u8], encoding: &'static Encoding) -> bool {
+    let parts = |byte: u8| matches!(byte, b'\r' | b'\n' | b',' | b';' | b'\t' | b'|');
+    let units = || {
+        head.as_chunks().0.iter().map(|unit| match encoding == UTF_16LE {
+            true => u16::from_le_bytes(*unit),
+            false => u16::from_be_bytes(*unit),
+        })
+    };
+    let broken = char::decode_utf16(units()).filter(Result::is_err).count() as u64;
+    let wide = units().filter(|unit| u8::try_from(*unit).is_ok_and(parts)).count();
+    let narrow = head.iter().filter(|byte| parts(**byte)).count();
+    wide > 0 && wide.saturating_mul(8) >= narrow && broken.saturating_mul(2 * ONE_BROKEN_OF) <= head.len() as u64
 }
 
 /// UTF-16 without its mark: the upper halves of commas, digits and line ends are 0, on one side only. A line end must
@@ -64,10 +101,14 @@ pub(super) fn of_survey(
     declared: Option<&str>,
     named: impl Fn(&'static Encoding) -> usize,
 ) -> (&'static Encoding, Option<String>) {
+    let label = label(declared);
+    // It has ASCII bytes alone: nothing but the server tells it from UTF-8.
+    if survey.high == 0 && label.and_then(known) == Some(ISO_2022_JP) {
+        return (ISO_2022_JP, None);
+    }
     if survey.broken.saturating_mul(ONE_BROKEN_OF) <= survey.high {
         return (UTF_8, None);
     }
-    let label = declared.map(|label| label.trim_matches([' ', '\t', '"', '\''])).filter(|label| !label.is_empty());
     if let Some(declared) = label.and_then(known)
         && Fit::of(&survey.sample, declared).is_near()
     {
@@ -179,7 +220,7 @@ mod tests {
             (b"", None),
         ];
         for (head, expected) in cases {
-            assert_eq!(by_mark(head), *expected, "{head:?}");
+            assert_eq!(by_mark(head, None), *expected, "{head:?}");
         }
     }
 }

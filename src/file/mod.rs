@@ -11,7 +11,7 @@
 //! * With `delrow` 0 a title row may run over line ends in quoted cells; removed lines never do.
 //! * Of pairs that name as many fields, the first line wins, then the delimiter that gives it most columns, then the
 //!   order comma, semicolon, tab, pipe. If none names any and line 1 has one column, the first data line decides.
-//! * UTF-16 without a mark is told by its zeros. "Nearly all" means four of five bytes. Before looks decide, titles do:
+//! * UTF-16 without a mark is told by the server, or by its zeros. "Nearly all" means four of five bytes. Before looks decide, titles do:
 //!   the encoding in which they name most fields.
 //! * What ends a quoted cell, and what a stray quote is: `scan.rs`. How rejected rows are written: [`rejects`].
 
@@ -117,7 +117,7 @@ impl<'a> Table<'a> {
         }
         kind::refuse_bytes(bytes.head())?;
         let mut warnings = Vec::new();
-        let marked = encoding::by_mark(bytes.head());
+        let marked = encoding::by_mark(bytes.head(), opening.charset);
         if !marked.is_some_and(|(encoding, _)| encoding == UTF_16LE || encoding == UTF_16BE) {
             kind::refuse_binary(bytes.head())?;
         }

@@ -1,7 +1,7 @@
 //! Encodings: told, declared, or looked at.
 
 use encoding_rs::{
-    BIG5, EUC_KR, GB18030, SHIFT_JIS, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254,
+    BIG5, EUC_KR, GB18030, ISO_2022_JP, SHIFT_JIS, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254,
 };
 
 use super::*;
@@ -127,6 +127,61 @@ fn utf16_is_told_by_its_mark_or_by_its_zeros() {
         let mut table = open(&[mark, bytes].concat());
         assert_eq!(table.encoding(), name);
         assert_eq!(rows(&mut table), ["2: 张三|138", "3: J\noe|139"]);
+    }
+}
+
+#[test]
+fn utf16_that_is_declared_may_hold_any_character() {
+    let text = format!("姓名,phone1\r\n{}", "张一丁上不,1\r\n第一〇〇路上,2\r\n".repeat(30));
+    for (unit, name) in [(u16::to_le_bytes as fn(u16) -> [u8; 2], "UTF-16LE"), (u16::to_be_bytes, "UTF-16BE")] {
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(unit).collect();
+        assert!(
+            open_with(&bytes, 0, None, limits()).is_ok_and(|table| table.title().is_none()),
+            "without it, nothing tells"
+        );
+        for charset in ["utf-16", "UTF-16LE", "utf-16be", " \"unicode\""] {
+            for bytes in [bytes.clone(), packed(&bytes)] {
+                let mut table = open_with(&bytes, 0, Some(charset), limits()).unwrap();
+                assert_eq!((table.encoding(), table.warnings().len()), (name, 0), "{charset}");
+                let read = rows(&mut table);
+                assert_eq!((read.len(), &*read[59]), (60, "61: 第一〇〇路上|2"), "{charset}");
+            }
+        }
+    }
+}
+
+#[test]
+fn utf16_is_not_believed_of_other_bytes() {
+    let nul = "name,phone1\nJo\0e,1\nAnn,2\n\0Bob,3\nEve,4\nMax,5\nZoë,6\nIda,7\n";
+    for charset in ["utf-16", "utf-16le", "utf-16be"] {
+        let table = open_with(nul.as_bytes(), 0, Some(charset), limits()).unwrap();
+        assert_eq!(table.encoding(), "UTF-8");
+        for (encoding, name, names) in NAMES {
+            let bytes = encoded(&format!("name,phone1\n{names}"), encoding);
+            assert_eq!(open_with(&bytes, 0, Some(charset), limits()).unwrap().encoding(), *name);
+        }
+        // Four halves of pairs in a dozen characters.
+        let bytes: Vec<u8> = [0xD800_u16, 0xD800, 0xD800, 0xDC00, 0xDC00]
+            .iter()
+            .copied()
+            .chain("a,b\n1,2\n".encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert!(
+            !open_with(&bytes, 0, Some(charset), limits()).is_ok_and(|table| table.encoding().starts_with("UTF-16"))
+        );
+    }
+}
+
+#[test]
+fn iso_2022_jp_is_told_by_the_server_alone() {
+    let text = "name,phone1\n山田太郎,1\n神戸市中央区,2\n";
+    let bytes = encoded(text, ISO_2022_JP);
+    let mut table = open_with(&bytes, 0, Some("ISO-2022-JP"), limits()).unwrap();
+    assert_eq!((table.encoding(), table.warnings().len()), ("ISO-2022-JP", 0));
+    assert_eq!(rows(&mut table), ["2: 山田太郎|1", "3: 神戸市中央区|2"]);
+    for (bytes, name) in [(text.as_bytes(), "UTF-8"), (&encoded(text, SHIFT_JIS), "Shift_JIS")] {
+        assert_eq!(open_with(bytes, 0, Some("iso-2022-jp"), limits()).unwrap().encoding(), name);
     }
 }
 
