@@ -63,6 +63,11 @@ impl Session {
         *self.data.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Whether a data connection was made since.
+    fn has_data(&self) -> bool {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn hang_up(&self) {
         let _ = self.control.get_ref().shutdown(Shutdown::Both);
         self.release_data();
@@ -152,24 +157,34 @@ impl<'a> Download<'a> {
         let mut offset = self.intake.len();
         loop {
             session.control.set_mode(mode);
+            session.release_data();
             let from = usize::try_from(offset).map_err(|_| Trouble::lasting("the file is too large"))?;
             let error = match session.control.resume_transfer(from).and_then(|()| session.control.retr_as_stream(path))
             {
                 Ok(stream) => return Ok(stream),
                 Err(error) => error,
             };
-            let ended = self.connections.course.ending().is_some();
+            if self.connections.course.ending().is_some() {
+                return Err(session.trouble(&error, "the file"));
+            }
+            // After that come REST and RETR.
+            let connected = session.has_data();
             // 229 here is an answer to EPSV that can't be read.
-            let refused = code(&error).is_some_and(|code| matches!(code, 229 | 500..=504 | 522));
+            let refused = code(&error).is_some_and(|code| matches!(code, 229 | 500..=504) || code > 504 && !connected);
             let unreached = code(&error).is_none() && !is_broken(&error);
-            if mode == Mode::ExtendedPassive && (refused || unreached) && !ended {
-                mode = Mode::Passive;
-            } else if offset > 0 && code(&error).is_some_and(|code| code >= 500) && !ended {
+            if connected && offset > 0 && code(&error).is_some_and(|code| code >= 500) {
                 offset = 0;
                 self.intake.clear()?;
                 self.intake.announce(self.partial.as_ref().and_then(|version| version.size))?;
+            } else if mode == Mode::ExtendedPassive && (refused || unreached) {
+                mode = Mode::Passive;
             } else {
-                return Err(session.trouble(&error, "the file"));
+                let asked = match mode {
+                    _ if connected => "the file",
+                    Mode::ExtendedPassive => "EPSV",
+                    _ => "PASV",
+                };
+                return Err(session.trouble(&error, asked));
             }
         }
     }
@@ -280,7 +295,9 @@ fn trouble(error: &FtpError, doing: &str, idle: Duration) -> Trouble {
     match error {
         FtpError::ConnectionError(error) => Trouble::of_io(error, idle),
         FtpError::UnexpectedResponse(response) => match number(response) {
-            Some(550) => Trouble::not_found("the server answered 550 (no such file, or no right to read it)"),
+            Some(550) if !matches!(doing, "EPSV" | "PASV") => {
+                Trouble::not_found("the server answered 550 (no such file, or no right to read it)")
+            }
             // 430 is passing by its number, but a wrong password stays wrong, and asked again it may lock the user out.
             Some(code @ (430 | 530)) => Trouble::lasting(format!("the server answered {code} (login refused)")),
             Some(code @ 400..=499) => Trouble::passing(format!("the server answered {code} to {doing}")),

@@ -142,8 +142,40 @@ fn a_server_that_can_not_resume_begins_anew() {
 }
 
 #[test]
+fn what_is_refused_is_done_without_and_nothing_else() {
+    // What a resumed fetch meets on its second connection, and which commands it gives there to get the data.
+    for (refusals, expected) in [
+        (&[("REST", "502 No REST."), ("PASV", "522 Use EPSV.")][..], &["EPSV", "REST 9", "EPSV", "RETR list.csv"][..]),
+        (&[("EPSV", "500 What?")], &["EPSV", "PASV", "REST 9", "RETR list.csv"]),
+        (&[("EPSV", "500 What?"), ("REST", "502 No.")], &["EPSV", "PASV", "REST 9", "PASV", "RETR list.csv"]),
+    ] {
+        let play = RogueFtpPlay { data_cut: Box::new(|n| (n == 0).then_some(9)), ..replies(refusals) };
+        let server = RogueFtp::start(play);
+        assert_eq!(fetch(&server.url("/list.csv")).whole(), file(), "{refusals:?}");
+        let commands = server.commands();
+        let second = commands.iter().rposition(|command| command.starts_with("MDTM")).expect("a second connection");
+        assert_eq!(commands[second + 1..], *expected, "{refusals:?}");
+    }
+}
+
+#[test]
+fn the_message_names_what_was_refused() {
+    for (refusals, said) in [
+        (&[("EPSV", "425 No port.")][..], "the server answered 425 to EPSV"),
+        (&[("EPSV", "502 No."), ("PASV", "522 Use EPSV.")], "the server answered 522 to PASV"),
+        (&[("EPSV", "550 Permission denied."), ("PASV", "550 Permission denied.")], "the server answered 550 to PASV"),
+        (&[("RETR", "553 Bad name.")], "the server answered 553 to the file"),
+    ] {
+        let server = RogueFtp::start(replies(refusals));
+        let message =
+            fetch_with(NetworkOptions { retries: 0, ..options() }, &server.url("/list.csv"), "", "").message();
+        assert!(message.ends_with(said), "{message}");
+    }
+}
+
+#[test]
 fn pasv_follows_epsv_and_its_address_is_not_believed() {
-    for refusal in ["500 What?", "502 No.", "522 Bad protocol.", "229 Nonsense"] {
+    for refusal in ["500 What?", "502 No.", "522 Bad protocol.", "550 Denied.", "229 Nonsense"] {
         let play = RogueFtpPlay {
             pasv_address: [10, 9, 8, 7],
             replies: Box::new(move |verb, _| (verb == "EPSV").then(|| refusal.to_string())),
