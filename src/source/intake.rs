@@ -54,15 +54,7 @@ impl<'a> Intake<'a> {
             )));
         }
         let missing = total.saturating_sub(self.len());
-        // A disk that can't be asked is found full by writing, at the latest.
-        let free = self.spool.free_space().unwrap_or(u64::MAX);
-        if missing > free {
-            return Err(Trouble::storage(
-                Key::StorageForNow,
-                format!("the spool's disk has {free} bytes free, {missing} are needed"),
-            ));
-        }
-        Ok(())
+        self.spool.needs(missing).map_err(|fault| Trouble::storage(fault.key, fault.message))
     }
 
     /// Takes what has come.

@@ -73,21 +73,22 @@ impl Spool {
         Ok(())
     }
 
-    /// The bytes that its disk still takes.
-    pub(super) fn free_space(&self) -> io::Result<u64> {
-        let disk = rustix::fs::fstatvfs(&self.file)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    /// The bytes that its disk still takes. `None`: it can't be asked, or tells no size at all, as disks in memory and over
+    /// the network do; a full one is found by writing then.
+    fn free_space(&self) -> Option<u64> {
+        let disk = rustix::fs::fstatvfs(&self.file).ok().filter(|disk| disk.f_blocks > 0)?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Fails where its disk has no more room than for fewer bytes.
     pub fn needs(&self, bytes: u64) -> Result<(), Fault> {
-        // A disk that can't be asked is found full by writing, at the latest.
-        let free = self.free_space().unwrap_or(u64::MAX);
-        if free >= bytes {
-            return Ok(());
+        match self.free_space() {
+            Some(free) if free < bytes => {
+                let message = format!("the spool's disk has {free} bytes free, {bytes} are needed");
+                Err(Fault::new(Key::StorageForNow, message))
+            }
+            _ => Ok(()),
         }
-        let message = format!("the spool's disk has {free} bytes free, {bytes} are needed");
-        Err(Fault::new(Key::StorageForNow, message))
     }
 
     /// Returns when its bytes, and its name, survive a power cut.

@@ -95,8 +95,13 @@ struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     fn mount() -> Option<Self> {
+        Self::mount_of("tmpfs")
+    }
+
+    /// A `ramfs` takes no size, and tells none.
+    fn mount_of(kind: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "none"]).arg(folder.path()).output();
+        let mounted = Command::new("mount").args(["-t", kind, "-o", "size=64k", "none"]).arg(folder.path()).output();
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(folder));
         }
@@ -135,4 +140,18 @@ fn a_full_disk_is_a_failure_of_the_store() {
         remove(spool.path()).expect("removed");
     }
     assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_disk_that_tells_no_size_is_not_taken_for_a_full_one() {
+    let Some(disk) = SmallDisk::mount_of("ramfs") else { return };
+    let told = rustix::fs::statvfs(disk.0.path()).expect("what it tells");
+    assert_eq!((told.f_blocks, told.f_bavail), (0, 0));
+    let mut spool = Spool::create(disk.0.path(), "spool").expect("a spool");
+    spool.needs(1 << 40).expect("nobody knows");
+    let server = RogueHttp::start(|_| vec![Act::Send(Act::whole(b"phone1"))]);
+    let network = Network::new(crate::options()).expect("good options");
+    let location = crate::location(&server.url("/"), "", "");
+    let fetched = network.fetch(&location, &mut spool, &mut |_| ControlFlow::Continue(()));
+    assert_eq!(fetched.expect("a whole file").bytes, 6);
 }
