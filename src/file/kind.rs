@@ -17,25 +17,20 @@ const MAGIC: &[(&[u8], &str)] = &[
     (b"GIF89a", "a GIF image"),
     (b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive"),
     (b"Rar!\x1A\x07", "a RAR archive"),
-    (b"BZh1", "a bzip2 archive"),
-    (b"BZh2", "a bzip2 archive"),
-    (b"BZh3", "a bzip2 archive"),
-    (b"BZh4", "a bzip2 archive"),
-    (b"BZh5", "a bzip2 archive"),
-    (b"BZh6", "a bzip2 archive"),
-    (b"BZh7", "a bzip2 archive"),
-    (b"BZh8", "a bzip2 archive"),
-    (b"BZh9", "a bzip2 archive"),
     (b"\xFD7zXZ\x00", "an xz archive"),
     (b"\x28\xB5\x2F\xFD", "a Zstandard archive"),
     (b"\x1F\x8B", "gzip inside gzip inside gzip"),
     (b"\x1F\x9D", "a compress (.Z) archive"),
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"\x7FELF", "a program"),
-    (b"PAR1", "a Parquet file"),
+    // With the first byte of a page, or of the footer.
+    (b"PAR1\x15", "a Parquet file"),
     (b"\xFF\xFE\x00\x00", "UTF-32 text"),
     (b"\x00\x00\xFE\xFF", "UTF-32 text"),
 ];
+
+/// What follows `BZh` and a digit in a bzip2 archive: the begin of a block, or of the end.
+const BZIP2_NEXT: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
 
 /// First words of a text that is no CSV, in lower case, after white space.
 const MARKUP: &[(&str, &str)] = &[
@@ -57,6 +52,11 @@ const MARKUP: &[(&str, &str)] = &[
 pub(super) fn refuse_bytes(head: &[u8]) -> Result<(), Fault> {
     if let Some((_, name)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(refusal(name));
+    }
+    if let Some([b'1'..=b'9', next @ ..]) = head.strip_prefix(b"BZh")
+        && BZIP2_NEXT.iter().any(|known| next.starts_with(known))
+    {
+        return Err(refusal("a bzip2 archive"));
     }
     if head.get(257..262) == Some(b"ustar") {
         return Err(refusal("a tar archive"));
@@ -129,6 +129,9 @@ mod tests {
             (b"<?xml version=\"1.0\"?><Workbook>", "XML"),
             (b"{\"error\": \"no such file\"}", "JSON"),
             (b"[ {\"a\":1}]", "JSON"),
+            (b"PAR1\x15\x04\x15\x10", "Parquet"),
+            (b"BZh91AY&SY\x94\x01", "bzip2"),
+            (b"BZh1\x17\x72\x45\x38\x50\x90\0\0\0\0", "bzip2"),
             (b"\x00\x01\x02\x03\x04\x05", "binary"),
             (b"\0\0\0\0\0\0\0\0", "binary"),
         ];
@@ -145,6 +148,10 @@ mod tests {
             b"<headcount>,phone1\n",
             b"<name>;<phone1>\n",
             b"PK,phone1\n",
+            b"PAR1,phone1\n",
+            b"PAR1",
+            b"BZh9,phone1\n",
+            b"BZh1",
             b"name,phone1\nJo\0e,138\nA\x07n,139\n",
             b"[Report],2024\n",
             b"",
