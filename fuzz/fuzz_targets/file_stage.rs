@@ -63,14 +63,14 @@ fn read(table: &mut Table, max_row_bytes: usize) -> Vec<Found> {
 
 /// Between the rows there are only blank lines.
 fn account(text: &str, first: u64, delimiter: u8, found: &[Found]) {
-    let lines = lines(text.strip_suffix('\x1a').unwrap_or(text));
+    let lines = lines(text.trim_end_matches('\x1a'));
     let is_blank = |line: u64| {
         let line = lines.get(line as usize - 1).unwrap_or_else(|| panic!("no line {line}"));
-        line.bytes().all(|b| matches!(b, b' ' | b'\t') && b != delimiter)
+        line.bytes().all(|b| matches!(b, b' ' | b'\t' | 0x1a) && b != delimiter)
     };
     // Before the first row the delimiter is not known yet: a line of tabs is blank there.
     let may_be_blank =
-        |line: u64| lines.get(line as usize - 1).is_some_and(|line| line.trim_matches([' ', '\t']).is_empty());
+        |line: u64| lines.get(line as usize - 1).is_some_and(|line| line.trim_matches([' ', '\t', '\x1a']).is_empty());
     let mut next = first;
     for (at, row) in found.iter().enumerate() {
         let skipped = if at == 0 { (next..row.line).all(may_be_blank) } else { (next..row.line).all(is_blank) };

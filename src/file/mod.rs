@@ -6,13 +6,14 @@
 //!
 //! In detail:
 //!
-//! * A line is blank if it holds nothing, or spaces and tabs that are not the delimiter; where the first data line must
-//!   tell the delimiter, a line of tabs before it is blank too. With `delrow` 0, line 1 is the first that is not blank, and after a spreadsheet's own `sep=;` the next. A Ctrl-Z at the end of a file is no text.
+//! * A line is blank if it holds nothing, or spaces, tabs and Ctrl-Zs that are not the delimiter; where the first data line
+//!   must tell the delimiter, a line of tabs before it is blank too. With `delrow` 0, line 1 is the first that is not blank,
+//!   and after a spreadsheet's own `sep=;` the next. Ctrl-Zs at the end of a file are no text.
 //! * With `delrow` 0 a title row may run over line ends in quoted cells; removed lines never do.
 //! * Of pairs that name as many fields, the first line wins, then the delimiter that gives it most columns, then the
 //!   order comma, semicolon, tab, pipe. If none names any and line 1 has one column, the first data line decides.
-//! * UTF-16 without a mark is told by the server, or by its zeros. "Nearly all" means four of five bytes. Before looks decide, titles do:
-//!   the encoding in which they name most fields.
+//! * UTF-16 without a mark is told by the server, or by its zeros. "Nearly all" means four of five bytes. Before looks
+//!   decide, titles do: the encoding in which they name most fields.
 //! * What ends a quoted cell, and what a stray quote is: `scan.rs`. How rejected rows are written: [`rejects`].
 
 mod bytes;

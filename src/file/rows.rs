@@ -8,7 +8,7 @@ use super::Origin;
 use super::row::Row;
 use super::scan::{Found, Scan, after_line_end, line_ends};
 use super::scout::{Doomed, Scout};
-use super::text::Text;
+use super::text::{DOS_END, Text};
 use crate::fault::Fault;
 
 /// A reader of records; single lines are read by [`super::lines`].
@@ -277,7 +277,8 @@ fn first_line(scan: &Scan, stray: bool) -> Option<Extent> {
     Some(Extent { end, next: Some(second), scan: scan.clone(), stray: Some(cell) })
 }
 
-/// Whether a line holds nothing, or only blanks that are not the delimiter.
+/// Whether a line holds nothing, or only blanks that are not the delimiter. Where DOS files were joined, or something was
+/// written after one, its end is a line between others.
 pub(super) fn is_blank(line: &[u8], delimiter: u8) -> bool {
-    line.iter().all(|b| matches!(b, b' ' | b'\t') && *b != delimiter)
+    line.iter().all(|b| matches!(*b, b' ' | b'\t' | DOS_END) && *b != delimiter)
 }

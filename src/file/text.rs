@@ -167,15 +167,16 @@ impl<'a> Text<'a> {
         self.has_nul |= memchr(0, self.window.get(self.to..self.to + n).unwrap_or_default()).is_some();
         self.to += n;
         self.ended = ended;
-        if ended && self.window().last() == Some(&DOS_END) {
-            self.to -= 1;
+        if ended {
+            let kept = self.window().iter().rposition(|byte| *byte != DOS_END);
+            self.to = self.from + kept.map_or(0, |last| last + 1);
         }
         Ok(())
     }
 }
 
 /// Old programs end a text file with Ctrl-Z.
-const DOS_END: u8 = 0x1A;
+pub(super) const DOS_END: u8 = 0x1A;
 
 impl Recoding {
     /// Decodes into `space`: how much, and whether that was the last.
