@@ -99,6 +99,7 @@ fuzz_target!(|input: &[u8]| {
         let encoding = encoding_rs::Encoding::for_label(table.encoding().as_bytes()).expect("a known encoding");
         let mark = encoding_rs::Encoding::for_bom(bytes).map_or(0, |(_, length)| length);
         let (text, _) = encoding.decode_without_bom_handling(&bytes[mark..]);
+        let text = if mark > 0 { text.trim_start_matches('\u{FEFF}') } else { &*text };
         // A title may take more than its line; with a line that names the delimiter, data begins later too.
         let first = match (&title, delrow) {
             (Some(_), 0) => found.first().map_or(u64::MAX, |row| row.line),
@@ -106,7 +107,7 @@ fuzz_target!(|input: &[u8]| {
             _ => delrow + 1,
         };
         if first != u64::MAX {
-            account(&text, first, table.delimiter(), &found);
+            account(text, first, table.delimiter(), &found);
         }
     }
 

@@ -43,7 +43,14 @@ pub(super) fn by_mark(head: &[u8], declared: Option<&str>) -> Option<(&'static E
         let declared = label(declared).and_then(|label| declared_utf16(head, label));
         declared.or_else(|| unmarked_utf16(head))
     };
-    Encoding::for_bom(head).or_else(|| utf16().map(|encoding| (encoding, 0)))
+    let marked = Encoding::for_bom(head).map(|(encoding, length)| (encoding, marks(head, length)));
+    marked.or_else(|| utf16().map(|encoding| (encoding, 0)))
+}
+
+/// The length of a mark that is there again and again: who joins texts, or marks one that is marked, leaves several.
+fn marks(head: &[u8], length: usize) -> usize {
+    let mark = head.get(..length);
+    head.chunks_exact(length).take_while(|bytes| Some(*bytes) == mark).count() * length
 }
 
 /// The declared charset as a label.
@@ -210,8 +217,11 @@ mod tests {
         type Case = (&'static [u8], Option<(&'static Encoding, usize)>);
         let cases: &[Case] = &[
             (b"\xEF\xBB\xBFname", Some((UTF_8, 3))),
+            (b"\xEF\xBB\xBF\xEF\xBB\xBFname", Some((UTF_8, 6))),
+            (b"\xEF\xBB\xBF\xEF\xBB", Some((UTF_8, 3))),
             (b"\xFF\xFEn\0", Some((UTF_16LE, 2))),
             (b"\xFE\xFF\0n", Some((UTF_16BE, 2))),
+            (b"\xFE\xFF\xFE\xFF\xFE\xFF\0n", Some((UTF_16BE, 6))),
             (b"n\0a\0m\0e\0,\0p\0\n\0", Some((UTF_16LE, 0))),
             (b"\0n\0a\0m\0e\0,\0p\0\n", Some((UTF_16BE, 0))),
             (b"name,phone1\nJo\0e,1\n", None),

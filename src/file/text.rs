@@ -52,17 +52,17 @@ struct Recoding {
 }
 
 impl<'a> Text<'a> {
-    /// The text after `mark` bytes that are a byte order mark, read by `chunk` bytes or more.
+    /// The text after `mark` bytes that are byte order marks, read by `chunk` bytes or more.
     pub(super) fn new(
         mut bytes: Bytes<'a>,
         encoding: &'static Encoding,
         mark: usize,
         chunk: usize,
     ) -> Result<Self, Fault> {
-        let mut skip = [0_u8; 4];
+        let mut marks = vec![0; mark];
         let mut skipped = 0;
         while skipped < mark {
-            match bytes.pull(skip.get_mut(skipped..mark).unwrap_or_default())? {
+            match bytes.pull(marks.get_mut(skipped..).unwrap_or_default())? {
                 0 => break,
                 n => skipped += n,
             }

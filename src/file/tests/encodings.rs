@@ -113,6 +113,22 @@ fn titles_tell_the_encoding_wherever_the_title_row_may_stand() {
 }
 
 #[test]
+fn a_mark_that_is_repeated_is_no_text() {
+    for times in [1, 2, 3, 400] {
+        let text = format!("{}name,phone1\nJoe,1\n", "\u{FEFF}".repeat(times));
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let [utf8, packed] = [text.as_bytes().to_vec(), packed(text.as_bytes())];
+        for bytes in [utf8, packed, little] {
+            let mut table = open(&bytes);
+            assert_eq!(table.title().unwrap().cells, ["name", "phone1"]);
+            assert_eq!(rows(&mut table), ["2: Joe|1"]);
+        }
+    }
+    let found = rows(&mut open(b"\xEF\xBB\xBF\xEF\xBB\xBFname,phone1\nJo\xFFe,1\n"));
+    assert_eq!(found, ["2: Jo\u{FFFD}e|1 !byte 21 of the file, in column 1, is not UTF-8 text"]);
+}
+
+#[test]
 fn utf16_is_told_by_its_mark_or_by_its_zeros() {
     let text = "姓名,phone1\r\n张三,138\r\n\"J\noe\",139\r\n";
     let units: Vec<u16> = text.encode_utf16().collect();
