@@ -8,7 +8,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
+use common::child::wait_until;
 use common::{Host, data, done, failed, failed_naming};
 use serde_json::{Value, json};
 use servers::{Act, Nginx, PyFtpd, PyFtpdSettings, RogueHttp, Vsftpd};
@@ -127,6 +130,31 @@ fn a_fetch_that_breaks_is_tried_again() {
     let url = server.url("/list.csv");
     imported(&Host::with_options(&json!({"retries": 1})), &[("source", "http"), ("context", url.as_str())]);
     assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_retry_that_tells_no_length_makes_it_unknown() {
+    // Longer than a second each: so often a running job is written down.
+    let slow = Duration::from_millis(35);
+    let server = RogueHttp::start(move |request| {
+        let first = format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{LIST}").into_bytes();
+        let answer = if request.number == 0 { first } else { Act::chunked(&[LIST.as_bytes()]) };
+        let head = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
+        vec![Act::Send(answer[..head].to_vec()), Act::Drip(answer[head..].to_vec(), slow)]
+    });
+    let host = Host::with_options(&json!({"retries": 1}));
+    let url = server.url("/list.csv");
+    let job = || data(&host.job_get("1")).clone();
+    thread::scope(|scope| {
+        let import = scope.spawn(|| imported(&host, &[("source", "http"), ("context", url.as_str())]));
+        wait_until("the job", || host.job_get("1")["code"] == 1);
+        wait_until("its length", || job()["bytes_total"] == 1000);
+        wait_until("another", || job()["bytes_total"] != 1000);
+        let found = job();
+        assert_eq!((&found["bytes_total"], &found["state"]), (&Value::Null, &json!("running")));
+        import.join().expect("an import");
+    });
+    assert_eq!(job()["bytes_total"], LIST.len());
 }
 
 #[test]

@@ -135,12 +135,10 @@ impl Store {
         self.write(|t| {
             lease.renew();
             let sql = format!(
-                "UPDATE job SET lease_end = ?3, bytes_total = ifnull(?4, bytes_total), bytes_read = ifnull(?5, bytes_read)
-                 WHERE {HELD}"
+                "UPDATE job SET lease_end = ?3, bytes_total = ?4, bytes_read = ifnull(?5, bytes_read) WHERE {HELD}"
             );
             let mut update = t.prepare_cached(&sql).map_err(storage)?;
-            let changed =
-                update.execute(params![id, lease.holder, lease.end_ms, total.map(signed), read.map(signed)]);
+            let changed = update.execute(params![id, lease.holder, lease.end_ms, total.map(signed), read.map(signed)]);
             Ok(changed.map_err(storage)? == 1)
         })
     }
