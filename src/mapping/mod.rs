@@ -124,11 +124,6 @@ impl<'a> Mapping<'a> {
         Ok(Self { fields, zone, columns, priority, dial_time, number, width, warnings })
     }
 
-    /// The campaign's fields.
-    pub fn fields(&self) -> &Fields {
-        self.fields
-    }
-
     /// The number as it is dialled, whatever type its field has; `None`: there is none.
     pub fn dialled(text: &str) -> Option<Cow<'_, str>> {
         crate::value::phone(text).ok().filter(|p| !p.is_empty())
