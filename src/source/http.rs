@@ -195,8 +195,20 @@ impl Attempt for Download<'_> {
         let (url, verdict, answer) = self.answer()?;
         let (head, total) = self.begin(url, &verdict, &answer)?;
         self.take(answer.into_body())?;
-        if total.is_some_and(|total| total != self.intake.len()) {
-            return Err(Trouble::passing(format!("the connection ended too early after {}", self.intake.progress())));
+        let sent = self.intake.len();
+        match total {
+            Some(total) if sent < total => {
+                let progress = self.intake.progress();
+                return Err(Trouble::passing(format!("the connection ended too early after {progress}")));
+            }
+            // What is too much is no beginning of the file.
+            Some(total) if sent > total => {
+                self.partial = None;
+                return Err(Trouble::passing(format!(
+                    "the server said that the file has {total} bytes, but sent {sent}"
+                )));
+            }
+            _ => {}
         }
         let mut warnings = Vec::new();
         if head.ends_with_connection {
@@ -205,6 +217,6 @@ impl Attempt for Download<'_> {
                     .into(),
             );
         }
-        Ok(Fetched { bytes: self.intake.len(), charset: head.charset, warnings })
+        Ok(Fetched { bytes: sent, charset: head.charset, warnings })
     }
 }

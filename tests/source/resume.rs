@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::fetch;
+use import_cji::source::NetworkOptions;
+
 use crate::servers::{Act, RogueHttp};
+use crate::{fetch, fetch_with, options};
 
 const FILE: &[u8] = b"phone1\r\n13800000001\r\n";
 
@@ -126,6 +128,32 @@ fn a_part_that_names_another_version_is_not_taken_whatever_its_name_proves() {
         assert_eq!(fetch(&server.url("/")).whole(), FILE);
         let asked = [None, Some("bytes=9-".to_string()), None];
         assert_eq!(ranges(&server), asked[..if is_taken { 2 } else { 3 }], "{first:?}, then {second:?}");
+    }
+}
+
+#[test]
+fn a_part_that_is_longer_than_it_said_is_told_as_that_and_not_gone_on_with() {
+    let play = |sent: usize| {
+        RogueHttp::start(move |request| {
+            let first = format!("HTTP/1.1 200 OK\r\nETag: \"v\"\r\nContent-Length: {}\r\n\r\n", FILE.len());
+            let part = "HTTP/1.1 206 P\r\nContent-Range: bytes 9-20/21\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let chunk = [&FILE[9..], b"more"].concat();
+            vec![Act::Send(match request.number {
+                1 => [part.as_bytes(), format!("{sent:x}\r\n").as_bytes(), &chunk[..sent], b"\r\n0\r\n\r\n"].concat(),
+                0 => [first.as_bytes(), &FILE[..9]].concat(),
+                _ => [first.as_bytes(), FILE].concat(),
+            })]
+        })
+    };
+    for (sent, said) in [(16, "said that the file has 21 bytes, but sent 25"), (11, "too early after 20 of 21 bytes")] {
+        let server = play(sent);
+        let message = fetch_with(NetworkOptions { retries: 1, ..options() }, &server.url("/"), "", "").message();
+        assert!(message.contains(said), "{message}");
+    }
+    for (sent, third) in [(16, Some(None)), (12, None)] {
+        let server = play(sent);
+        assert_eq!(fetch(&server.url("/")).whole(), FILE);
+        assert_eq!(ranges(&server).get(2), third.as_ref());
     }
 }
 
