@@ -86,7 +86,8 @@ fuzz_target!(|input: &[u8]| {
     let [setting, bytes @ ..] = input else { return };
     let delrow = u64::from(setting & 3);
     let max_row_bytes = [16, 64, 4096, 1 << 20][usize::from(setting >> 2 & 3)];
-    let charset = [None, Some("gbk"), Some("utf-8"), Some("shift_jis")][usize::from(setting >> 4 & 3)];
+    let charsets = ["", "gbk", "utf-8", "shift_jis", "utf-16", "utf-16be", "iso-2022-jp", "big5"];
+    let charset = Some(charsets[usize::from(setting >> 4 & 7)]);
     let limits = Limits { max_file_bytes: 4 << 20, max_row_bytes };
     let spool = spooled(bytes);
     let opening = Opening { path: spool.path(), charset, delrow, titles: &Fields, limits };
