@@ -8,6 +8,7 @@ use encoding_rs::{
     WINDOWS_1258,
 };
 
+use super::short::or_gbk;
 use super::survey::{Sample, Survey};
 use crate::fault::shown;
 
@@ -139,7 +140,7 @@ fn known(label: &str) -> Option<&'static Encoding> {
 /// multi-byte encoding at the first byte that is broken in it, so it is asked again about the lines that are whole in
 /// each encoding which fits nearly all of them.
 fn detect(sample: &Sample, named: impl Fn(&'static Encoding) -> usize) -> &'static Encoding {
-    let all = guess(sample.lines());
+    let all = or_gbk(guess(sample.lines()), sample.lines());
     let mut best = (all, named(all));
     for encoding in TITLED {
         let named = named(encoding);

@@ -25,6 +25,7 @@ mod row;
 mod rows;
 mod scan;
 mod scout;
+mod short;
 mod survey;
 #[cfg(test)]
 mod tests;
