@@ -97,10 +97,7 @@ mod tests {
                 "김철수 이영희 박지성 최민수 정우성 강감찬 조용필 윤동주 장동건 한지민 오세훈 서태지 홍길동 부산 고객",
             ),
             (WINDOWS_1251, "Пётр Мария Ольга Анна Москва Иванов Дмитрий Наталья ИВАНОВ СЕРГЕЙ"),
-            (
-                WINDOWS_1252,
-                "Müller José François Zoë Björn Núñez Peña Köln Straße Øystein Håkon São Íñigo Sørensen",
-            ),
+            (WINDOWS_1252, "Müller José François Zoë Björn Núñez Peña Köln Straße Øystein Håkon São Íñigo Sørensen"),
             (WINDOWS_1250, "Dvořák Novák Černý Jiří Šimek Łukasz Müller Németh"),
             (WINDOWS_1253, "Γιώργος Νίκος Ελένη Κώστας"),
             (WINDOWS_1254, "Gül Çağrı Şükrü Özgür Ümit Işıl"),

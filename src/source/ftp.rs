@@ -36,7 +36,8 @@ pub(super) struct Download<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Version {
     size: Option<u64>,
-    modified: Option<String>,
+    /// The whole answer: some servers tell fractions of a second.
+    modified: Option<Vec<u8>>,
 }
 
 impl Version {
@@ -144,10 +145,11 @@ impl<'a> Download<'a> {
     /// Asks for the file's size and time. Old servers know neither.
     fn version(session: &mut Session, path: &str) -> Result<Version, Trouble> {
         let size = optional(session.control.size(path)).map_err(|e| session.trouble(&e, "SIZE"))?;
-        let modified = optional(session.control.mdtm(path)).map_err(|e| session.trouble(&e, "MDTM"))?;
+        let modified = optional(session.control.custom_command(format!("MDTM {path}"), &[Status::File]))
+            .map_err(|e| session.trouble(&e, "MDTM"))?;
         Ok(Version {
             size: size.and_then(|size| u64::try_from(size).ok()),
-            modified: modified.map(|time| time.to_string()),
+            modified: modified.map(|answer| answer.body).filter(|body| tells_time(body)),
         })
     }
 
@@ -262,6 +264,12 @@ fn optional<T>(answer: FtpResult<T>) -> FtpResult<Option<T>> {
         Err(FtpError::BadResponse) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// True for the answer to `MDTM`: `213 20260102030405`, perhaps with a fraction.
+fn tells_time(answer: &[u8]) -> bool {
+    let words = answer.split(u8::is_ascii_whitespace).skip(1);
+    words.filter_map(|word| word.get(..14)).any(|digits| digits.iter().all(u8::is_ascii_digit))
 }
 
 /// The server's reply code. `suppaftp` knows no code that is not in RFC 959.

@@ -102,23 +102,25 @@ fn a_part_of_another_file_is_not_taken() {
 }
 
 #[test]
-fn a_part_that_names_another_version_is_not_taken_whatever_its_name_proves() {
+fn a_part_is_taken_where_it_names_the_version_of_the_beginning_and_else_not() {
     const THEN: &str = "Sat, 03 Jan 2026 10:00:00 GMT";
     const NOW: &str = "Sat, 03 Jan 2026 11:00:00 GMT";
     let [tag, other, weak] = ["a", "b", "a"].map(|name| format!("ETag: \"{name}\"\r\n"));
     let weak = weak.replace("ETag: ", "ETag: W/");
     let [then, now] = [THEN, NOW].map(|time| format!("Last-Modified: {time}\r\nDate: {NOW}\r\n"));
     for (first, second, is_taken) in [
-        (&tag, "", true),
+        (&tag, "", false),
         (&tag, &*tag, true),
         (&tag, &*format!("{tag}Accept-Ranges: none\r\n"), true),
         (&tag, &*weak, false),
         (&tag, &*weak.replace("\"a", "\"b"), false),
         (&tag, &*format!("{other}Accept-Ranges: none\r\n"), false),
         (&tag, &*now, false),
-        (&format!("{tag}{then}"), &*then, true),
+        (&format!("{tag}{then}"), &*tag, true),
+        (&format!("{tag}{then}"), &*format!("{tag}{now}"), true),
+        (&format!("{tag}{then}"), &*then, false),
         (&format!("{tag}{then}"), &*now, false),
-        (&then, "", true),
+        (&then, "", false),
         (&then, &*then, true),
         (&then, &*now, false),
         (&then, &*format!("{weak}{then}"), false),
@@ -136,7 +138,8 @@ fn a_part_that_is_longer_than_it_said_is_told_as_that_and_not_gone_on_with() {
     let play = |sent: usize| {
         RogueHttp::start(move |request| {
             let first = format!("HTTP/1.1 200 OK\r\nETag: \"v\"\r\nContent-Length: {}\r\n\r\n", FILE.len());
-            let part = "HTTP/1.1 206 P\r\nContent-Range: bytes 9-20/21\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let part =
+                "HTTP/1.1 206 P\r\nETag: \"v\"\r\nContent-Range: bytes 9-20/21\r\nTransfer-Encoding: chunked\r\n\r\n";
             let chunk = [&FILE[9..], b"more"].concat();
             vec![Act::Send(match request.number {
                 1 => [part.as_bytes(), format!("{sent:x}\r\n").as_bytes(), &chunk[..sent], b"\r\n0\r\n\r\n"].concat(),

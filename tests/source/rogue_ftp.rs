@@ -114,14 +114,16 @@ fn without_size_and_mdtm_the_final_226_counts() {
 
 #[test]
 fn a_file_that_changed_is_fetched_from_its_beginning() {
-    let play = RogueFtpPlay {
-        data_cut: Box::new(|n| (n == 0).then_some(9)),
-        modified: Box::new(|n| format!("2026010203040{n}")),
-        ..RogueFtpPlay::default()
-    };
-    let server = RogueFtp::start(play);
-    assert_eq!(fetch(&server.url("/list.csv")).whole(), file());
-    assert!(!server.commands().iter().any(|command| command.starts_with("REST")), "{:?}", server.commands());
+    for seconds in ["2026010203040", "20260102030405.12"] {
+        let play = RogueFtpPlay {
+            data_cut: Box::new(|n| (n == 0).then_some(9)),
+            modified: Box::new(move |n| format!("{seconds}{n}")),
+            ..RogueFtpPlay::default()
+        };
+        let server = RogueFtp::start(play);
+        assert_eq!(fetch(&server.url("/list.csv")).whole(), file());
+        assert!(!server.commands().iter().any(|command| command.starts_with("REST")), "{:?}", server.commands());
+    }
 }
 
 #[test]
