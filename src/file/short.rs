@@ -66,7 +66,9 @@ mod tests {
         let names = names.split(' ').map(|name| encoding.encode(name).0.into_owned());
         let rows: Vec<Vec<u8>> = names.map(|name| [&name[..], b",13800000000"].concat()).collect();
         let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-        rows.iter().for_each(|row| drop(detector.feed(row, false)));
+        for row in &rows {
+            detector.feed(row, false);
+        }
         detector.feed(b"\n", true);
         or_gbk(detector.guess(None, Utf8Detection::Deny), rows.iter().map(Vec::as_slice))
     }

@@ -35,6 +35,18 @@ fn together(
     })
 }
 
+/// Counts the commits from now on.
+fn commits_of(store: &Store) -> Arc<AtomicUsize> {
+    let commits = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&commits);
+    let count = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    store.writer.lock().commit_hook(Some(count)).unwrap();
+    commits
+}
+
 fn seen(store: &Store) -> Vec<i64> {
     let read = |c: &Connection| {
         let mut select = c.prepare("SELECT n FROM seen ORDER BY n").map_err(storage)?;
@@ -47,13 +59,7 @@ fn seen(store: &Store) -> Vec<i64> {
 #[test]
 fn those_who_wait_together_are_committed_together() {
     let store = store();
-    let commits = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&commits);
-    let count = move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        false
-    };
-    store.writer.lock().commit_hook(Some(count)).unwrap();
+    let commits = commits_of(&store);
     let ends = together(&store, 8, Ok);
     assert!(ends.iter().enumerate().all(|(n, end)| matches!(end, Ok(Ok(told)) if usize::try_from(*told) == Ok(n))));
     assert_eq!(seen(&store), (0..8).collect::<Vec<_>>());
@@ -63,13 +69,7 @@ fn those_who_wait_together_are_committed_together() {
 #[test]
 fn long_writes_are_not_all_in_one_transaction() {
     let store = store();
-    let commits = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&commits);
-    let count = move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        false
-    };
-    store.writer.lock().commit_hook(Some(count)).unwrap();
+    let commits = commits_of(&store);
     let slow = |n| {
         thread::sleep(LONGEST * 2);
         Ok(n)
