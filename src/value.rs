@@ -29,17 +29,24 @@ pub fn is_blank(text: &str) -> bool {
 }
 
 /// A phone: white space and `- . / ( )` go, full-width digits and signs become ASCII; what is left must hold a digit.
-/// Nothing else is refused but what a spreadsheet makes of a long number.
+/// Nothing else is refused but what a spreadsheet or a data frame makes of a long number.
 pub fn phone(text: &str) -> Result<Cow<'_, str>, Refusal> {
     if text.bytes().all(|b| b.is_ascii_digit() || b == b'+') && text.bytes().any(|b| b.is_ascii_digit()) {
         return Ok(Cow::Borrowed(text));
     }
     let ascii: String = text.chars().map(half_width).collect();
-    if is_float(ascii.trim()) {
-        return Err("is a spreadsheet's rounded number, not a phone");
+    if has_decimal_point(ascii.trim()) {
+        return Err("is a number with a decimal point, as a spreadsheet or a data frame writes it, not a phone");
     }
-    let kept: String =
-        ascii.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '/' | '(' | ')')).collect();
+    let parts = |c: &char| c.is_whitespace() || matches!(c, '(' | ')');
+    let kept: String = ascii.chars().filter(|c| !parts(c) && !matches!(c, '-' | '.' | '/')).collect();
+    if ascii.contains(['e', 'E']) {
+        // The point of a mantissa is seen before it goes, what else parted its digits when all has gone.
+        let joined: String = ascii.chars().filter(|c| !parts(c)).collect();
+        if is_float(&joined) || is_float(&kept) {
+            return Err("is a spreadsheet's rounded number, not a phone");
+        }
+    }
     if !kept.bytes().any(|b| b.is_ascii_digit()) {
         return Err("is no phone: it holds no digit");
     }
@@ -56,6 +63,15 @@ fn half_width(c: char) -> char {
         '\u{3000}' => ' ',
         c => c,
     }
+}
+
+/// `13812345678.0`: without its point it would be another's number. People's own points part groups of digits, and of two
+/// groups alone the second is hardly all zeros.
+fn has_decimal_point(text: &str) -> bool {
+    let Some((whole, part)) = text.split_once('.') else { return false };
+    let whole = whole.strip_prefix('+').unwrap_or(whole);
+    let all = |t: &str, is: fn(&u8) -> bool| !t.is_empty() && t.as_bytes().iter().all(is);
+    all(whole, u8::is_ascii_digit) && all(part, |b| *b == b'0')
 }
 
 /// `1.38E+10`: digits, perhaps a fraction, an exponent. Without a fraction the exponent must have its sign, since
@@ -133,6 +149,35 @@ mod tests {
             let refused = phone(text).is_err();
             // Full-width letters stay, so a full-width E makes no float.
             assert_eq!(refused, !text.contains('Ｅ'), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_float_is_refused_whatever_parts_its_digits() {
+        for text in
+            ["1.38 E+10", "1 38E+10", "(1)38E+10", "1.38E +10", "1-38E+10", "13/8E+10", "１．３８　E＋１０", "138E-10"]
+        {
+            assert!(phone(text).is_err(), "{text}");
+        }
+        for (text, stored) in [("1 38E10", "138E10"), ("1.3.8E10", "138E10"), ("room 7E+1", "room7E+1")] {
+            assert_eq!(phone(text).unwrap(), stored, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_with_a_decimal_point_is_no_phone() {
+        for text in ["13812345678.0", " 13812345678.00 ", "+4930123456.000", "１３８．０"] {
+            assert!(phone(text).unwrap_err().contains("decimal point"), "{text}");
+        }
+        for (text, stored) in [
+            ("13812345678.", "13812345678"),
+            ("030.01", "03001"),
+            ("212.555.0000", "2125550000"),
+            ("(212) 555.0000", "2125550000"),
+            ("030.0x0", "0300x0"),
+            (".000", "000"),
+        ] {
+            assert_eq!(phone(text).unwrap(), stored, "{text}");
         }
     }
 
