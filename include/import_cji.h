@@ -386,7 +386,8 @@ char *cji_main_table_define(cji_engine *engine, const char *orgidentity, const c
  *   "package"     join this package of the team instead of a new one; it brings its table and key.
  *   "fields"      at most 1000 of {"name", "display", "type", "required"}; not with "main_table" or
  *                 "package". "name": `[A-Za-z][A-Za-z0-9_]*`, unique without regard to case, and none
- *                 of id, package, status, agent, created_at, updated_at. "display": any text;
+ *                 of id, package, status, agent, created_at, updated_at, nor of the columns
+ *                 reject_line and reject_reason of `cji_job_rejects`. "display": any text;
  *                 default the name. "type": "text" (default), "phone", "integer", "datetime".
  *                 "required": default false. Default fields: name, phone1, phone2, email, company,
  *                 address, city, memo, where phone1 and phone2 are phones.
@@ -457,8 +458,9 @@ char *cji_job_cancel(cji_engine *engine,
  *
  * It is UTF-8: the title row as it was (the field names, if there was none), then each rejected
  * row's fields as they were, with the columns `reject_line` (the record's first line in the file,
- * from 1) and `reject_reason` added at the end. Of a job that runs it has the rows rejected so far:
- * call it again when the job has ended. Where none was rejected it has the title alone.
+ * from 1) and `reject_reason` added at the end, in place of such columns that the file had itself.
+ * Of a job that runs it has the rows rejected so far: call it again when the job has ended. Where
+ * none was rejected it has the title alone.
  *
  * Returns a reply; its message is such as "3 rejected rows written to rejects.csv". It may be a
  * failure after the file is in its place, where the folder can't be brought to the disk.

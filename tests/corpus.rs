@@ -142,6 +142,30 @@ fn the_rejects_replace_files_alone_and_never_the_stores_own() {
 }
 
 #[test]
+fn rejected_rows_are_imported_again_wherever_an_earlier_rounds_columns_stood() {
+    for file in [
+        "phone1,reject_reason,name\nnone,old,Ann\n",
+        "reject_line,phone1,name\n7,none,Ann\n",
+        "Reject_Reason,phone1,name,reject_line\nold,none,Ann,7\n",
+    ] {
+        let host = Host::new();
+        let import = |file: &str| {
+            let web = Web::csv(file);
+            host.job_of(&host.import(&[("source", "http"), ("context", &*web.url())]))
+        };
+        let job = import(file);
+        assert_eq!(job["rejected"], 1, "{file}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("rejects.csv");
+        done(&host.job_rejects(job["id"].to_string(), path.to_str().expect("UTF-8")));
+        let mended = fs::read_to_string(&path).expect("the rejects").replacen("none", "138", 1);
+        let again = import(&mended);
+        assert_eq!((&again["inserted"], &again["rejected"]), (&json!(1), &json!(0)), "{mended}");
+        assert_eq!(host.customers()[0]["fields"]["name"], "Ann", "{mended}");
+    }
+}
+
+#[test]
 fn a_dialling_field_without_a_column_is_warned_of() {
     let host = Host::new();
     let web = Web::csv("name,phone1\nAnn,1\n");

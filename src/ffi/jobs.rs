@@ -57,8 +57,9 @@ pub unsafe extern "C" fn cji_job_cancel(engine: *mut cji_engine, job_id: *const 
 ///
 /// It is UTF-8: the title row as it was (the field names, if there was none), then each rejected
 /// row's fields as they were, with the columns `reject_line` (the record's first line in the file,
-/// from 1) and `reject_reason` added at the end. Of a job that runs it has the rows rejected so far:
-/// call it again when the job has ended. Where none was rejected it has the title alone.
+/// from 1) and `reject_reason` added at the end, in place of such columns that the file had itself.
+/// Of a job that runs it has the rows rejected so far: call it again when the job has ended. Where
+/// none was rejected it has the title alone.
 ///
 /// Returns a reply; its message is such as "3 rejected rows written to rejects.csv". It may be a
 /// failure after the file is in its place, where the folder can't be brought to the disk.

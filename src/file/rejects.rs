@@ -5,8 +5,8 @@
 //! * UTF-8 without a mark, commas, LF; a cell is quoted where it must be. No cell is changed, a formula neither.
 //! * The two columns follow the title's last one. A row with fewer cells is filled up with empty ones, so that line
 //!   and reason stand in their columns; the cells of a row that has more follow after the reason.
-//! * A file that was itself made from rejected rows has the two columns already: they are left out, of the title and
-//!   of each row, and the new ones take their place.
+//! * A file that was itself made from rejected rows has the two columns already, or, edited, one of them, somewhere: they
+//!   are left out, of the title and of each row, since two columns of one name can't be imported. No field has such a name.
 //! * It is written aside, in the same directory and with mode 0600 (it holds customers), and renamed when it is whole.
 
 use std::ffi::OsString;
@@ -16,11 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fault::{Fault, Key, shown};
-
-/// The column of the record's first line in the file.
-pub const LINE_COLUMN: &str = "reject_line";
-/// The column that says why.
-pub const REASON_COLUMN: &str = "reject_reason";
+use crate::field::{LINE_COLUMN, REASON_COLUMN, is_of_rejects};
 
 /// Makes the names of files written aside differ within a process.
 static ASIDE: AtomicU64 = AtomicU64::new(0);
@@ -40,12 +36,12 @@ impl RejectsFile {
         let path = &target(path)?;
         let failed = |error| unwritten(path, &error);
         let (aside, file) = Aside::create(path).map_err(failed)?;
-        let kept = kept_columns(title);
+        let kept: Vec<bool> = title.iter().map(|cell| !is_of_rejects(cell)).collect();
+        let mut cells = title.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell.as_str()).peekable();
         // At the begin of the file a cell's own U+FEFF would be taken for a mark.
-        let marked = title.first().is_some_and(|cell| cell.starts_with('\u{FEFF}'));
+        let marked = cells.peek().is_some_and(|cell| cell.starts_with('\u{FEFF}'));
         let quotes = if marked { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
         let mut out = csv::WriterBuilder::new().flexible(true).quote_style(quotes).from_writer(file);
-        let cells = title.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell.as_str());
         out.write_record(cells.chain([LINE_COLUMN, REASON_COLUMN])).map_err(|error| failed(error.into()))?;
         Ok(RejectsFile { path: path.to_owned(), aside, out, kept })
     }
@@ -97,13 +93,6 @@ fn target(path: &Path) -> Result<PathBuf, Fault> {
         }
         Err(_) => Ok(path.to_owned()),
     }
-}
-
-/// The columns of `title` but those that an earlier file of rejected rows added, side by side as it does.
-fn kept_columns(title: &[String]) -> Vec<bool> {
-    let is = |i: usize, name: &str| title.get(i).is_some_and(|cell| cell.trim().eq_ignore_ascii_case(name));
-    let is_pair = |i: usize| is(i, LINE_COLUMN) && is(i + 1, REASON_COLUMN);
-    (0..title.len()).map(|i| !is_pair(i) && !i.checked_sub(1).is_some_and(is_pair)).collect()
 }
 
 /// The file written aside; dropped before it got its name, it is removed.

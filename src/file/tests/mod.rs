@@ -302,6 +302,28 @@ fn an_earlier_rounds_columns_are_replaced() {
 }
 
 #[test]
+fn an_earlier_rounds_columns_are_replaced_wherever_they_stand() {
+    for (title, written) in [
+        (&["reject_line", "name", "city"][..], "name,city,reject_line,reject_reason\nb,c,2,new,d\n"),
+        (&["name", "REJECT_REASON ", "city"], "name,city,reject_line,reject_reason\na,c,2,new,d\n"),
+        (&["name", "city", "reject_reaſon"], "name,city,reject_line,reject_reason\na,b,2,new,d\n"),
+        (&["reject_reason", "name", "Reject_Line"], "name,reject_line,reject_reason\nb,2,new,d\n"),
+        (
+            &["reject_line", "\u{FEFF}e"],
+            "\"\u{FEFF}e\",\"reject_line\",\"reject_reason\"\n\"b\",\"2\",\"new\",\"c\",\"d\"\n",
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rejects.csv");
+        let title: Vec<String> = title.iter().map(|title| (*title).to_owned()).collect();
+        let mut file = RejectsFile::create(&path, &title).unwrap();
+        file.write(["a", "b", "c", "d"], 2, "new").unwrap();
+        file.finish().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), written, "{title:?}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_finished_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("rejects.csv");
