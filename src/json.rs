@@ -1,8 +1,11 @@
 //! JSON objects that hosts write: options, definitions, filters, changes, outcomes.
 
+use std::fmt;
+
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Error;
 use serde_json::error::Category;
+use serde_json::{Error, Map, Value};
 
 use crate::fault::{Fault, Key, shown};
 use crate::memory;
@@ -107,6 +110,33 @@ pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) 
     T::deserialize(deserializer).map(Some)
 }
 
+/// The members of an object whose keys are not known here. Of a key given twice serde's own map takes the last value.
+pub fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    struct Members;
+
+    impl<'de> Visitor<'de> for Members {
+        type Value = Map<String, Value>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut members = Map::new();
+            while let Some(key) = access.next_key::<String>()? {
+                if members.contains_key(&key) {
+                    return Err(de::Error::custom(format!("{} is given twice", shown(&key))));
+                }
+                let value = access.next_value()?;
+                members.insert(key, value);
+            }
+            Ok(members)
+        }
+    }
+
+    deserializer.deserialize_map(Members)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +160,8 @@ mod tests {
         name: Option<String>,
         parts: Vec<Part>,
         kind: Kind,
-        more: serde_json::Map<String, serde_json::Value>,
+        #[serde(deserialize_with = "members")]
+        more: Map<String, Value>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -158,6 +189,7 @@ mod tests {
             (r#"{"parts":[{}]}"#, "parts[0]: id is missing"),
             (r#"{"parts":[{"od":1}]}"#, "'od' is no key here; there is id"),
             (r#"{"more":[]}"#, "more: an object is needed, not a list"),
+            (r#"{"more":{"a":1,"b":2,"a":3}}"#, "more: 'a' is given twice"),
             (r#"{"kind":"flat"}"#, "kind: 'flat' is not one of round, square"),
             (r#"{"colour":1}"#, "'colour' is no key here; there are size, after, weight, on, name, parts, kind, more"),
             (r#"{"size":1,"size":2}"#, "size is given twice"),

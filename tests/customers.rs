@@ -284,6 +284,29 @@ fn what_is_unknown_changes_nothing_and_fails() {
 }
 
 #[test]
+fn a_key_given_twice_changes_nothing_and_fails() {
+    let host = filled(1);
+    let before = host.customers();
+    for (changes, twice) in [
+        (r#"{"fields":{"name":"a","name":"b"}}"#, "name' is given twice"),
+        (r#"{"fields":{"name":"a"},"fields":{"city":"b"}}"#, "fields is given twice"),
+        (r#"{"status":"open","agent":null,"status":"error"}"#, "status is given twice"),
+        (r#"{"agent":null,"agent":"1001"}"#, "agent is given twice"),
+    ] {
+        failed_naming(&host.customer_set(&host.campaign, "1", changes), &["changes", twice]);
+    }
+    assert_eq!(host.customers(), before);
+    failed_naming(
+        &host.customer_list(&host.campaign, r#"{"where":{"status":"open","status":"error"}}"#),
+        &["filter", "where", "status' is given twice"],
+    );
+    failed_naming(
+        &host.dial_list(&host.campaign, r#"{"where":{"phone":"1","phone":"2"}}"#),
+        &["filter", "where", "phone' is given twice"],
+    );
+}
+
+#[test]
 fn a_key_that_another_customer_has_changes_nothing_and_fails() {
     let host = filled(2);
     let before = host.customers();

@@ -7,7 +7,7 @@ use super::{Engine, id, reply};
 use crate::catalog::decimal;
 use crate::fault::{Fault, Key, shown};
 use crate::field::Fields;
-use crate::json;
+use crate::json::{self, members, present};
 use crate::record::Status;
 use crate::reply::Reply;
 use crate::store::{CustomerChanges, DialOutcome, Filter};
@@ -85,30 +85,42 @@ fn bad(what: impl AsRef<str>) -> Fault {
     Fault::new(Key::ParameterBad, format!("changes: {}", what.as_ref()))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangesText {
+    #[serde(default, deserialize_with = "present")]
+    status: Option<String>,
+    // Of these `null` is a value too.
+    #[serde(default, deserialize_with = "present")]
+    agent: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    package: Option<Value>,
+    #[serde(default, deserialize_with = "members")]
+    fields: Map<String, Value>,
+}
+
 fn read_changes(text: &str, fields: &Fields, main_table: bool, zone: &Zone) -> Result<CustomerChanges, Fault> {
-    let object: Map<String, Value> = json::object("changes", text)?;
-    let mut changes = CustomerChanges::default();
-    for (name, value) in object {
-        match (name.as_str(), value) {
-            ("status", Value::String(text)) => {
-                let status = Status::named(&text).ok_or_else(|| bad(format!("{} is no status", shown(&text))))?;
-                changes.status = Some(status);
-            }
-            ("agent", Value::Null) => changes.agent = Some(None),
-            ("agent", Value::String(text)) => changes.agent = Some(Some(text).filter(|t| !t.is_empty())),
-            ("package", _) if !main_table => return Err(bad("package: only customers of a main table change theirs")),
-            ("package", Value::Null) => changes.package = Some(None),
-            ("package", value) => {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                let package = decimal(&text).ok_or_else(|| bad(format!("package {} is no id", shown(&text))))?;
-                changes.package = Some(Some(package));
-            }
-            ("fields", Value::Object(values)) => changes.fields = read_fields(values, fields, zone)?,
-            ("status" | "agent" | "fields", _) => return Err(bad(format!("{name} has a value of the wrong type"))),
-            (name, _) => return Err(bad(format!("{} is not status, agent, package or fields", shown(name)))),
+    let read: ChangesText = json::object("changes", text)?;
+    let status = match read.status {
+        Some(text) => Some(Status::named(&text).ok_or_else(|| bad(format!("{} is no status", shown(&text))))?),
+        None => None,
+    };
+    let package = match read.package {
+        None => None,
+        Some(_) if !main_table => return Err(bad("package: only customers of a main table change theirs")),
+        Some(Value::Null) => Some(None),
+        Some(value) => {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Some(Some(decimal(&text).ok_or_else(|| bad(format!("package {} is no id", shown(&text))))?))
         }
-    }
-    Ok(changes)
+    };
+    let agent = match read.agent {
+        None => None,
+        Some(Value::Null) => Some(None),
+        Some(Value::String(text)) => Some(Some(text).filter(|text| !text.is_empty())),
+        Some(_) => return Err(bad("agent: a text or null is needed")),
+    };
+    Ok(CustomerChanges { status, agent, package, fields: read_fields(read.fields, fields, zone)? })
 }
 
 fn read_fields(values: Map<String, Value>, fields: &Fields, zone: &Zone) -> Result<Vec<(usize, String)>, Fault> {

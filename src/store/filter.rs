@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::decimal;
 use crate::fault::{Fault, Key, shown};
-use crate::json::{self, present};
+use crate::json::{self, members, present};
 
 const DEFAULT_LIMIT: u32 = 100;
 const MOST: u32 = 1_000;
@@ -38,7 +38,7 @@ pub enum Scope {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CustomersText {
-    #[serde(default, rename = "where")]
+    #[serde(default, rename = "where", deserialize_with = "members")]
     conditions: Map<String, Value>,
     #[serde(default, deserialize_with = "after")]
     after: i64,
@@ -51,7 +51,7 @@ struct CustomersText {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EntriesText {
-    #[serde(default, rename = "where")]
+    #[serde(default, rename = "where", deserialize_with = "members")]
     conditions: Map<String, Value>,
     #[serde(default, deserialize_with = "after")]
     after: i64,
