@@ -141,6 +141,23 @@ fn a_query_string_is_form_urlencoded_utf8() {
 }
 
 #[test]
+fn a_query_string_that_is_not_utf8_is_a_failure_as_a_whole() {
+    let host = Host::new();
+    let query = |word: &str, end: &[u8]| [word.as_bytes(), b"&", host.query_string(&[]).as_bytes(), end].concat();
+    for end in [&b"&_=\xff"[..], b"&\xff=1", b"&_=\xc3", b"&\xc3&\xa9"] {
+        let (code, message) = split(&host.import_event(query("EVENT=Import", end)));
+        assert!(code == "2" && message.starts_with("query: not valid UTF-8 after byte "), "{message}");
+        failed_naming(&parsed_jsonp(&host.import_jsonp(query("callback=f", end)), "f"), &["query", "UTF-8"]);
+        failed_naming(&parsed(host.import_jsonp(query("callback=1", end))), &[]);
+    }
+    assert!(host.customers().is_empty());
+    let keys = Host::with_options(&json!({"messages": "backmsg"}));
+    assert_eq!(keys.import_event(query("EVENT=Import", b"&_=\xff")), "|Retuen|2|Retuen|BackMsg_28");
+    let (code, message) = split(&host.import_event(query("EVENT=Import", b"&_=%FF")));
+    assert_eq!(code, "1", "{message}");
+}
+
+#[test]
 fn broken_utf8_in_a_query_string_is_a_failure() {
     let host = Host::new();
     let query = host.query_string(&[]).replace("Joe", "J%FFe");
