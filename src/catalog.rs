@@ -34,8 +34,8 @@ pub enum Customers {
     },
 }
 
-/// The largest wanted id: every language's numbers hold it exactly, and there is room above it for the next ones.
-const MOST_ID: i64 = (1 << 53) - 1;
+/// The largest id of a campaign: every language's numbers hold it exactly.
+pub const MOST_ID: i64 = (1 << 53) - 1;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -216,6 +216,18 @@ fn a_wanted_id_is_given_if_it_is_free() {
 }
 
 #[test]
+fn after_the_largest_wanted_id_the_lowest_free_one_is_given() {
+    let host = Host::new();
+    let largest = "9007199254740991";
+    assert_eq!(host.campaign, "1");
+    assert_eq!(done(&host.campaign_add("team", json!({"name": "A", "id": largest}).to_string())), largest);
+    assert_eq!(done(&host.campaign_add("team", r#"{"name":"B","id":3}"#)), "3");
+    let given: Vec<String> = (0..3).map(|_| host.campaign(&json!({}))).collect();
+    assert_eq!(given, ["2", "4", "5"]);
+    done(&host.campaign_get("5"));
+}
+
+#[test]
 fn a_wanted_id_is_a_decimal_number() {
     let host = Host::new();
     for id in ["x", "", "-1", "1.5", "0x10", "99999999999999999999"] {

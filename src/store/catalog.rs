@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::index::{self, Index};
 use super::tables::{create_table, redefine, table_fields, table_name};
 use super::{Store, dial, storage, views};
-use crate::catalog::{CampaignDefinition, Customers, TableDefinition};
+use crate::catalog::{CampaignDefinition, Customers, MOST_ID, TableDefinition};
 use crate::fault::{Fault, Key, shown};
 use crate::field::Fields;
 use crate::request::UserType;
@@ -162,7 +162,8 @@ impl Store {
             };
             let sql = "INSERT INTO campaign (id, team, package, name, list)
                        VALUES (?1, ?2, ?3, ?4, (SELECT ifnull(max(list), 0) + 1 FROM campaign)) RETURNING id";
-            let row = params![definition.id, team, package, definition.name];
+            let id = definition.id.map_or_else(|| free_id(t), Ok)?;
+            let row = params![id, team, package, definition.name];
             let id = t.query_row(sql, row, |row| row.get(0)).map_err(storage)?;
             let sql = "SELECT customer_table FROM package WHERE id = ?1";
             let table = t.query_row(sql, [package], |row| row.get(0)).map_err(storage)?;
@@ -249,6 +250,18 @@ fn known_team(c: &Connection, orgidentity: &str) -> Result<i64, Fault> {
 
 fn main_table(c: &Connection, team: i64) -> Result<Option<i64>, Fault> {
     c.query_row("SELECT main_table FROM team WHERE id = ?1", [team], |row| row.get(0)).map_err(storage)
+}
+
+/// The id after the largest one; where that is the last, the lowest that is free.
+fn free_id(c: &Connection) -> Result<i64, Fault> {
+    let sql = "SELECT ifnull(max(id), 0) + 1 FROM campaign";
+    let next: i64 = c.query_row(sql, [], |row| row.get(0)).map_err(storage)?;
+    if next <= MOST_ID {
+        return Ok(next);
+    }
+    let sql = "SELECT min(id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT id FROM campaign)
+               WHERE id + 1 NOT IN (SELECT id FROM campaign)";
+    c.query_row(sql, [], |row| row.get(0)).map_err(storage)
 }
 
 fn create_package(c: &Connection, team: i64, table: i64) -> Result<i64, Fault> {
