@@ -127,6 +127,21 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_file_too_short_for_a_database_is_refused_and_left_as_it_is() {
+    for size in [1, 2, 14, 15, 16, 99, 100, 511] {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("note.txt");
+        let note = &b"SQLite format 3\0and more of that, and so on".repeat(20)[..size];
+        for note in [note, &vec![b'x'; size], &vec![0; size]] {
+            fs::write(&path, note).unwrap();
+            refused(path.to_str().unwrap(), "", &["location", "no SQLite database"]);
+            assert_eq!(fs::read(&path).unwrap(), note, "{size}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was left beside it");
+        }
+    }
+}
+
+#[test]
 fn a_folder_and_a_file_in_no_folder_are_refused() {
     let folder = TempDir::new().unwrap();
     refused(folder.path().to_str().unwrap(), "", &[]);

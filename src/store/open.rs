@@ -16,6 +16,9 @@ use super::{Durability, checkpoint, forks, home, storage};
 use crate::fault::{Fault, Key, shown};
 use crate::fingerprint::Fingerprints;
 
+/// The bytes of the shortest database: one page of SQLite's smallest size.
+const SHORTEST: u64 = 512;
+
 /// What is a store's own.
 #[derive(Debug)]
 pub struct Own {
@@ -139,6 +142,10 @@ fn known(place: &Place) -> Result<(Connection, i64), Fault> {
         let path = place.path().map_or_else(String::new, |p| p.display().to_string());
         Fault::new(Key::Storage, format!("location {} {what}; nothing was changed", shown(&path)))
     };
+    // A file of one byte SQLite takes for an empty one.
+    if place.path().and_then(|path| path.metadata().ok()).is_some_and(|file| (1..SHORTEST).contains(&file.len())) {
+        return Err(foreign("is no SQLite database"));
+    }
     match whose(&connection) {
         Ok(Owner::Ours(version)) if version > VERSION => {
             Err(foreign("was made by a newer version of import-cji: use that one"))
