@@ -128,7 +128,8 @@ impl Options {
 }
 
 fn seconds(name: &str, seconds: f64) -> Result<Duration, Fault> {
-    Duration::try_from_secs_f64(seconds)
+    // More than a `Duration` holds is as good as for ever: the network cuts it to a year.
+    Duration::try_from_secs_f64(seconds.min(f64::from(u32::MAX)))
         .ok()
         .filter(|time| !time.is_zero())
         .ok_or_else(|| bad(format!("{name} {seconds} is no time above 0")))
