@@ -429,6 +429,16 @@ fn a_row_over_max_row_bytes_is_rejected_alone() {
 }
 
 #[test]
+fn of_a_title_row_over_max_row_bytes_its_length_is_told() {
+    for title in ["phone1,name,city", "\"Phone 1\",name,\"a\nb\"", "x,CITY,phone1,name"] {
+        let web = Web::csv(format!("{title}\n1380000111,Joe\n"));
+        let host = Host::with_options(&json!({"max_row_bytes": 15}));
+        let words = ["line 1", &title.len().to_string(), "max_row_bytes (15)"];
+        failed_naming(&host.import(&[("source", "http"), ("context", &web.url())]), &words);
+    }
+}
+
+#[test]
 fn only_allowed_hosts_are_reached() {
     let web = Web::csv("name,phone1\nJoe,13800001111\n");
     for (hosts, allowed) in [

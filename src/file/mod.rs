@@ -154,8 +154,8 @@ impl<'a> Table<'a> {
         let mut table = Table { rows, title: top.title, first_row: None, peeked: None, warnings };
         if table.title.is_none() {
             table.peek()?;
-            if table.peeked.is_none() && opening.delrow == 0 {
-                return Err(Fault::new(Key::NotCsv, "the file is empty: it holds no text"));
+            if opening.delrow == 0 {
+                table.refuse_no_title(opening.titles)?;
             }
         }
         Ok(table)
@@ -168,6 +168,20 @@ impl<'a> Table<'a> {
             self.peeked = Some(row);
         }
         Ok(())
+    }
+
+    /// What was taken for the first row may be a title row that is too long.
+    fn refuse_no_title(&self, titles: &dyn Titles) -> Result<(), Fault> {
+        let Some(row) = &self.peeked else {
+            return Err(Fault::new(Key::NotCsv, "the file is empty: it holds no text"));
+        };
+        match row.defect() {
+            Some(defect) if row.is_cut() && row.cells().any(|cell| titles.field(cell).is_some()) => {
+                let message = format!("the title row in line {} can't be read: {defect}", row.line());
+                Err(Fault::new(Key::HeaderUnfit, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The title row, if a line that may be one names a field.

@@ -10,6 +10,7 @@ pub struct Row {
     cells: Vec<(u32, u32)>,
     line: u64,
     defect: String,
+    is_cut: bool,
 }
 
 impl Row {
@@ -53,6 +54,11 @@ impl Row {
         (!self.defect.is_empty()).then_some(self.defect.as_str())
     }
 
+    /// Whether the row was longer than a row may be.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     fn slice(&self, (from, to): (u32, u32)) -> &str {
         self.text.get(from as usize..to as usize).unwrap_or_default()
     }
@@ -62,6 +68,11 @@ impl Row {
         self.cells.clear();
         self.defect.clear();
         self.line = line;
+        self.is_cut = false;
+    }
+
+    pub(super) fn cut(&mut self) {
+        self.is_cut = true;
     }
 
     pub(super) fn add_defect(&mut self, reason: &str) {

@@ -126,6 +126,7 @@ impl<'a> Rows<'a> {
             None => self.run_out(extent.scan, row)?,
         };
         if long {
+            row.cut();
             row.add_defect(&format!(
                 "the row has {size} bytes, more than max_row_bytes ({}), and is cut",
                 self.max_row_bytes
