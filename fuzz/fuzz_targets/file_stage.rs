@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 
+use import_cji::field::is_of_rejects;
 use import_cji::file::rejects::RejectsFile;
 use import_cji::file::{Limits, Opening, Row, Table, Titles};
 use libfuzzer_sys::fuzz_target;
@@ -124,7 +125,7 @@ fuzz_target!(|input: &[u8]| {
     let opening = Opening { path: &path, charset: None, delrow: 0, titles: &Fields, limits };
     let Ok(mut again) = Table::open(opening, &|| true) else { return };
     let Some(header) = again.title().filter(|_| again.delimiter() == b',') else { return };
-    if !title.cells.iter().any(|cell| cell.trim().eq_ignore_ascii_case("reject_line")) {
+    if !title.cells.iter().any(|cell| is_of_rejects(cell)) {
         let width = title.cells.len();
         assert_eq!(header.cells[..width], title.cells[..]);
         let back = read(&mut again, 1 << 28);
