@@ -147,6 +147,7 @@ fn a_query_string_that_is_not_utf8_is_a_failure_as_a_whole() {
     for end in [&b"&_=\xff"[..], b"&\xff=1", b"&_=\xc3", b"&\xc3&\xa9"] {
         let (code, message) = split(&host.import_event(query("EVENT=Import", end)));
         assert!(code == "2" && message.starts_with("query: not valid UTF-8 after byte "), "{message}");
+        assert!(message.ends_with(if end.ends_with(b"_=\xff") { ", in '_'" } else { "" }), "{message}");
         failed_naming(&parsed_jsonp(&host.import_jsonp(query("callback=f", end)), "f"), &["query", "UTF-8"]);
         failed_naming(&parsed(host.import_jsonp(query("callback=1", end))), &[]);
     }

@@ -9,7 +9,6 @@ mod record;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::str::Utf8Error;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -75,15 +74,6 @@ impl Engine {
             progress: RwLock::default(),
         };
         Ok(Engine { shared: Arc::new(shared), worker: Mutex::new(None) })
-    }
-
-    /// A query string that is not UTF-8 is refused as a whole, whatever parameter it is in.
-    pub fn utf8_query<'q>(&self, query: &'q [u8]) -> Result<&'q [u8], Reply> {
-        let refused = |error: Utf8Error| {
-            let message = format!("query: not valid UTF-8 after byte {}", error.valid_up_to());
-            self.shared.told(Fault::new(Key::ParameterBad, message))
-        };
-        std::str::from_utf8(query).map(str::as_bytes).map_err(refused)
     }
 
     /// Waits for a running worker, then lets go of the store. A job that runs breaks off at its next chunk, and goes on

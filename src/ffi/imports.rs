@@ -198,9 +198,7 @@ unsafe fn import(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn import_event(engine: *mut cji_engine, query: *const c_char) -> *mut c_char {
     // SAFETY: the caller keeps the promises of the header's first page.
-    unsafe {
-        guard::answer(engine, Reply::to_ws, |engine| Ok(engine.import_event(engine.utf8_query(text::bytes(query))?)))
-    }
+    unsafe { guard::answer(engine, Reply::to_ws, |engine| Ok(engine.import_event(text::bytes(query)))) }
 }
 
 /// The same import from a query string, answered as a script for the browser.
@@ -219,6 +217,6 @@ pub unsafe extern "C" fn import_jsonp(engine: *mut cji_engine, query: *const c_c
         let refused = |refusal: &Reply| {
             guard::caught(|| Ok(jsonp_refusal(query, refusal))).unwrap_or_else(|failure| failure.to_page_json())
         };
-        guard::answer(engine, refused, |engine| Ok(engine.import_jsonp(engine.utf8_query(query)?)))
+        guard::answer(engine, refused, |engine| Ok(engine.import_jsonp(query)))
     }
 }
