@@ -172,7 +172,7 @@ impl<'a> Download<'a> {
             // After that come REST and RETR.
             let connected = session.has_data();
             // 229 here is an answer to EPSV that can't be read.
-            let refused = code(&error).is_some_and(|code| matches!(code, 229 | 500..=504) || code > 504 && !connected);
+            let refused = !connected && code(&error).is_some_and(|code| code == 229 || code >= 500);
             let unreached = code(&error).is_none() && !is_broken(&error);
             if connected && offset > 0 && code(&error).is_some_and(|code| code >= 500) {
                 offset = 0;

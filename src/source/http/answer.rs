@@ -102,12 +102,14 @@ impl Head {
         })
     }
 
-    /// True where this head of a part names the version of the whole's head. A server that knows nothing of `If-Range` sends
-    /// a part of whatever the file is by now; the others name the tag again (RFC 9110, 15.3.7).
+    /// Whether this head of a part tells of no other version of the file than the whole's head did. A part is the answer to
+    /// `If-Range`, so that a server need not name the version again (RFC 9110, 15.3.7, of the time). If it does, then by the
+    /// same words: also a weak tag, which proves no version, can show another.
     pub fn is_part_of(&self, whole: &Head) -> bool {
-        match &whole.etag {
-            Some(tag) => self.etag.as_ref() == Some(tag),
-            None => self.etag.is_none() && self.last_modified == whole.last_modified,
+        match (&self.etag, &self.last_modified) {
+            (Some(tag), _) => whole.etag.as_ref() == Some(tag),
+            (None, Some(time)) => whole.last_modified.as_ref() == Some(time),
+            (None, None) => true,
         }
     }
 }
