@@ -274,6 +274,15 @@ fn a_job_of_which_all_rows_are_in_is_cancelled_where_that_was_agreed_to() {
 }
 
 #[test]
+fn a_job_that_fails_after_its_cancel_was_agreed_to_is_cancelled() {
+    let host = Arc::new(Host::new());
+    let (reply, heard) = cancelled_after(&host, 0, &Web::csv("nothing,that\nnames,a field\n".to_owned()));
+    failed_naming(&reply, &["job 1: cancelled"]);
+    assert_eq!(heard, [reply]);
+    assert_eq!(job(&host, "1")["state"], "cancelled");
+}
+
+#[test]
 fn progress_comes_at_most_ten_times_a_second_and_grows() {
     let web = Web::csv(file(300_000));
     let host = Host::new();

@@ -167,8 +167,8 @@ impl Store {
         })
     }
 
-    /// Ends a job with this state and message, for good: its files go next. Tells the state that it ended in: one that was to
-    /// have succeeded is cancelled where somebody was told meanwhile that it would be. `None`: another took the job.
+    /// Ends a job with this state and message, for good: its files go next. Tells the state that it ended in: it is
+    /// cancelled where somebody was told meanwhile that it would be. `None`: another took the job.
     pub fn job_end(
         &self,
         job: &Job,
@@ -179,9 +179,9 @@ impl Store {
     ) -> Result<Option<JobState>, Fault> {
         self.write_for_good(|t| {
             let Some(cancel_asked) = cancel_asked(t, job.id, lease)? else { return Ok(None) };
-            let (state, message) = match state {
-                JobState::Succeeded if cancel_asked => (JobState::Cancelled, cancelled(job.id)),
-                state => (state, message.to_owned()),
+            let (state, message) = match cancel_asked {
+                true => (JobState::Cancelled, cancelled(job.id)),
+                false => (state, message.to_owned()),
             };
             let sql = format!(
                 "UPDATE job SET state = ?3, message = ?4, warnings = ?5, finished_at = ?6, bytes_read = ?7,
