@@ -51,10 +51,8 @@ impl Engine {
         if let Err(fault) = memory::ask_for_text("the query string", query.len()) {
             return self.shared.told(fault).to_ws();
         }
-        let right = utf8(query);
         let query = read(query);
-        let right = right.and_then(|()| event(&query));
-        right.map_or_else(|fault| self.shared.told(fault), |()| self.import_query(&query)).to_ws()
+        event(&query).map_or_else(|fault| self.shared.told(fault), |()| self.import_query(&query)).to_ws()
     }
 
     /// `import_jsonp`: the ready script; bare JSON where `callback` can't be called.
@@ -62,18 +60,17 @@ impl Engine {
         if let Err(fault) = memory::ask_for_text("the query string", query.len()) {
             return self.shared.told(fault).to_page_json();
         }
-        let right = utf8(query);
         let query = read(query);
         let callback = match jsonp_callback(&query) {
             Ok(callback) => callback,
             Err(fault) => return self.shared.told(fault).to_page_json(),
         };
-        let right = right.and_then(|()| if query.event.is_some() { event(&query) } else { Ok(()) });
+        let right = if query.event.is_some() { event(&query) } else { Ok(()) };
         right.map_or_else(|fault| self.shared.told(fault), |()| self.import_query(&query)).to_jsonp(&callback)
     }
 
     fn import_query(&self, query: &Query<'_>) -> Reply {
-        if let Err(fault) = query.refuse_twice() {
+        if let Err(fault) = query.refuse_twice().and_then(|()| query.refuse_broken()) {
             return self.shared.told(fault);
         }
         let mut texts: [&[u8]; PARAMETERS] = [&[]; PARAMETERS];
@@ -127,16 +124,6 @@ fn jsonp_callback<'q>(query: &'q Query<'_>) -> Result<Cow<'q, str>, Fault> {
     }
     let message = format!("callback {} is not of the form [A-Za-z_$][A-Za-z0-9_$.]{{0,127}}", shown(&callback));
     Err(Fault::new(Key::ParameterBad, message))
-}
-
-/// "Invalid UTF-8 in any argument is a failure": also in a parameter that is ignored.
-fn utf8(query: &[u8]) -> Result<(), Fault> {
-    let Err(error) = std::str::from_utf8(query) else { return Ok(()) };
-    let good = query.get(..error.valid_up_to()).unwrap_or_default();
-    let parameter = good.rsplit(|byte| *byte == b'&').next().unwrap_or_default();
-    let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
-    let (at, name) = (good.len(), shown(&String::from_utf8_lossy(name)));
-    Err(Fault::new(Key::ParameterBad, format!("query: not valid UTF-8 after byte {at}, in {name}")))
 }
 
 fn event(query: &Query<'_>) -> Result<(), Fault> {

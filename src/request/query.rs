@@ -19,6 +19,8 @@ pub struct Query<'a> {
     pub callback: Option<Cow<'a, [u8]>>,
     /// The parameters that were given twice.
     twice: Vec<String>,
+    /// The first parameter that is ignored, and is not UTF-8.
+    broken: Option<String>,
 }
 
 /// Passwords may be among the texts.
@@ -53,10 +55,22 @@ impl Query<'_> {
     }
 }
 
+impl Query<'_> {
+    /// "Invalid UTF-8 in any argument is a failure": also where nobody looks at it. Of the known parameters their checks tell.
+    pub fn refuse_broken(&self) -> Result<(), Fault> {
+        match &self.broken {
+            Some(name) => {
+                Err(Fault::new(Key::ParameterBad, format!("query: the parameter {} is not valid UTF-8", shown(name))))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// Reads a query string; unknown parameters are ignored.
 pub fn read(query: &[u8]) -> Query<'_> {
     let parameters = [const { Cow::Borrowed(&[] as &[u8]) }; COUNT];
-    let mut read = Query { parameters, event: None, callback: None, twice: Vec::new() };
+    let mut read = Query { parameters, event: None, callback: None, twice: Vec::new(), broken: None };
     let mut seen = [false; COUNT];
     for pair in query.strip_prefix(b"?").unwrap_or(query).split(|&b| b == b'&') {
         let (name, value) = match memchr::memchr(b'=', pair) {
@@ -70,12 +84,15 @@ pub fn read(query: &[u8]) -> Query<'_> {
             b"callback" => read.callback.replace(value).is_some(),
             name => {
                 let slot = NAMES.iter().zip(read.parameters.iter_mut()).zip(seen.iter_mut());
-                match slot.into_iter().find(|((known, _), _)| known.as_bytes() == name) {
-                    Some(((_, parameter), seen)) => {
-                        wipe(&mut std::mem::replace(parameter, value));
-                        std::mem::replace(seen, true)
+                if let Some(((_, parameter), seen)) = slot.into_iter().find(|((known, _), _)| known.as_bytes() == name)
+                {
+                    wipe(&mut std::mem::replace(parameter, value));
+                    std::mem::replace(seen, true)
+                } else {
+                    if read.broken.is_none() && std::str::from_utf8(pair).is_err() {
+                        read.broken = Some(String::from_utf8_lossy(name).into_owned());
                     }
-                    None => false,
+                    false
                 }
             }
         };
