@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
 use crate::fault::{Fault, Key, shown};
-use crate::field::{Field, FieldType, Fields, default_fields, fold, is_of_rejects};
+use crate::field::{Field, FieldType, Fields, default_fields, fold};
 use crate::json::{self, present};
 
 /// A campaign that is to be added, checked.
@@ -120,14 +120,6 @@ impl TableDefinition {
             (None, Some(before)) => before.all().to_vec(),
             (None, None) => default_fields(),
         };
-        // A table that had such a field before they were refused goes on with it.
-        let is_new = |field: &&Field| before.is_none_or(|before| before.named(&field.name).is_none());
-        if let Some(field) = fields.iter().filter(is_new).find(|field| is_of_rejects(&field.name)) {
-            return Err(bad(format!(
-                "fields: the name {} is that of a column of rejected rows, and can't be a field's",
-                shown(&field.name)
-            )));
-        }
         let is_there = |name: &&str| fields.iter().any(|field| fold(&field.name) == fold(name));
         let old = before.map(Fields::key_names).filter(|key| key.iter().all(is_there)).unwrap_or_default();
         let old: Vec<String> = old.into_iter().map(str::to_owned).collect();
@@ -171,19 +163,4 @@ pub fn decimal(text: &str) -> Option<i64> {
 
 fn bad(what: impl AsRef<str>) -> Fault {
     Fault::new(Key::ParameterBad, format!("definition: {}", what.as_ref()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_that_has_a_field_named_like_a_column_of_rejected_rows_goes_on_with_it() {
-        let text = r#"{"fields":[{"name":"phone1","type":"phone"},{"name":"Reject_Line"}]}"#;
-        let definition = main_table(text).unwrap();
-        assert!(definition.fields(None).is_err());
-        let old = Fields::new(definition.fields.clone().unwrap(), &[]).unwrap();
-        assert_eq!(definition.fields(Some(&old)).unwrap(), old);
-        assert_eq!(TableDefinition::default().fields(Some(&old)).unwrap(), old);
-    }
 }

@@ -13,18 +13,6 @@ pub const MOST_FIELDS: usize = 1_000;
 /// Names that every customer table has already.
 pub const RESERVED: [&str; 6] = ["id", "package", "status", "agent", "created_at", "updated_at"];
 
-/// The column of a rejected row's first line in the file.
-pub const LINE_COLUMN: &str = "reject_line";
-/// The column that says why it was rejected.
-pub const REASON_COLUMN: &str = "reject_reason";
-
-/// Whether a title is that of a column that `cji_job_rejects` adds: such a column is left out when rows are rejected again,
-/// so no field's values may stand in it.
-pub fn is_of_rejects(title: &str) -> bool {
-    let folded = fold(title);
-    [LINE_COLUMN, REASON_COLUMN].contains(&folded.as_str())
-}
-
 /// What a field holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -99,10 +87,8 @@ impl Fields {
             }
         }
         for (at, field) in fields.iter().enumerate() {
-            // "display: any text": of two alike, the first field's is meant, and of one like a column of rejects none.
-            if !is_of_rejects(&field.display) {
-                displays.entry(fold(&field.display)).or_insert(at);
-            }
+            // "display: any text": of two alike, the first field's is meant.
+            displays.entry(fold(&field.display)).or_insert(at);
         }
         let mut table = Self { fields, key: Vec::new(), names, displays };
         table.key = table.key_positions(key)?;

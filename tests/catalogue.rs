@@ -299,29 +299,6 @@ fn the_names_that_a_customer_has_anyway_are_reserved() {
 }
 
 #[test]
-fn the_names_of_the_columns_of_rejected_rows_are_no_fields() {
-    let host = Host::new();
-    for name in ["reject_line", "reject_reason", "Reject_Line", "REJECT_REASON"] {
-        let fields = json!([{"name": "phone", "type": "phone"}, field_named(name)]);
-        let own = json!({"name": "A", "fields": fields}).to_string();
-        failed_naming(&host.campaign_add("team", own), &[name, "rejected rows"]);
-        failed_naming(&host.main_table_define("team", json!({"fields": fields}).to_string()), &[name, "rejected rows"]);
-    }
-}
-
-#[test]
-fn a_display_name_like_a_column_of_rejected_rows_names_no_column() {
-    let host = Host::with_campaign(&json!({"fields": [
-        {"name": "phone1", "type": "phone"},
-        {"name": "why", "display": "Reject_Reason"},
-    ]}));
-    let record = |piece: &str| host.import(&[("context", format!("phone1=138||{piece}").as_str())]);
-    failed_naming(&record("reject_reason=x"), &["reject_reason"]);
-    done(&record("why=x"));
-    assert_eq!(host.customers()[0]["fields"]["why"], "x");
-}
-
-#[test]
 fn field_names_are_unique_without_regard_to_case() {
     let host = Host::new();
     let definition = json!({"name": "A", "fields": [{"name": "phone", "type": "phone"}, {"name": "Phone"}]});

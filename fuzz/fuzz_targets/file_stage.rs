@@ -4,8 +4,7 @@
 
 use std::io::Write as _;
 
-use import_cji::field::is_of_rejects;
-use import_cji::file::rejects::RejectsFile;
+use import_cji::file::rejects::{RejectsFile, is_of_rejects};
 use import_cji::file::{Limits, Opening, Row, Table, Titles};
 use libfuzzer_sys::fuzz_target;
 
@@ -116,7 +115,7 @@ fuzz_target!(|input: &[u8]| {
     let Some(title) = title else { return };
     let folder = tempfile::tempdir_in("/dev/shm").expect("a temporary folder");
     let path = folder.path().join("rejects.csv");
-    let mut rejects = RejectsFile::create(&path, &title.cells).expect("a new file");
+    let mut rejects = RejectsFile::create(&path, &title.cells, |_| false).expect("a new file");
     for row in &found {
         rejects.write(row.cells.iter().map(String::as_str), row.line, "why").expect("room");
     }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use import_cji::fault::shown;
-use import_cji::field::{Field, FieldType, Fields, MOST_FIELDS, RESERVED, fold, is_of_rejects};
+use import_cji::field::{Field, FieldType, Fields, MOST_FIELDS, RESERVED, fold};
 use import_cji::mapping::{Mapping, Wanted};
 use import_cji::merge::{ChangePackage, DupDialList, Dupway, Rules};
 use import_cji::request::Intake;
@@ -57,11 +57,11 @@ fn table(texts: &[&str]) -> Option<Fields> {
     }
 }
 
-/// The field that a title names: by its name, else the first by its display name, but for a column of rejected rows.
+/// The field that a title names: by its name, else the first by its display name.
 fn named(fields: &Fields, title: &str) -> Option<usize> {
     let title = fold(title);
     let position = |of: fn(&Field) -> &str| fields.all().iter().position(|f| fold(of(f)) == title);
-    let found = position(|f| &f.name).or_else(|| position(|f| &f.display).filter(|_| !is_of_rejects(&title)));
+    let found = position(|f| &f.name).or_else(|| position(|f| &f.display));
     found.filter(|_| !title.is_empty())
 }
 

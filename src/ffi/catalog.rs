@@ -110,8 +110,7 @@ pub unsafe extern "C" fn cji_main_table_define(
 ///   "package"     join this package of the team instead of a new one; it brings its table and key.
 ///   "fields"      at most 1000 of {"name", "display", "type", "required"}; not with "main_table" or
 ///                 "package". "name": `[A-Za-z][A-Za-z0-9_]*`, unique without regard to case, and none
-///                 of id, package, status, agent, created_at, updated_at, nor of the columns
-///                 reject_line and reject_reason of `cji_job_rejects`. "display": any text;
+///                 of id, package, status, agent, created_at, updated_at. "display": any text;
 ///                 default the name. "type": "text" (default), "phone", "integer", "datetime".
 ///                 "required": default false. Default fields: name, phone1, phone2, email, company,
 ///                 address, city, memo, where phone1 and phone2 are phones.

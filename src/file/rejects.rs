@@ -6,7 +6,8 @@
 //! * The two columns follow the title's last one. A row with fewer cells is filled up with empty ones, so that line
 //!   and reason stand in their columns; the cells of a row that has more follow after the reason.
 //! * A file that was itself made from rejected rows has the two columns already, or, edited, one of them, somewhere: they
-//!   are left out, of the title and of each row, since two columns of one name can't be imported. No field has such a name.
+//!   are left out, of the title and of each row, since two columns of one name can't be imported. A field of such a name
+//!   stays: its values are the host's.
 //! * It is written aside, in the same directory and with mode 0600 (it holds customers), and renamed when it is whole.
 
 use std::ffi::OsString;
@@ -16,7 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fault::{Fault, Key, shown};
-use crate::field::{LINE_COLUMN, REASON_COLUMN, is_of_rejects};
+
+/// The column of the record's first line in the file.
+pub const LINE_COLUMN: &str = "reject_line";
+/// The column that says why.
+pub const REASON_COLUMN: &str = "reject_reason";
 
 /// Makes the names of files written aside differ within a process.
 static ASIDE: AtomicU64 = AtomicU64::new(0);
@@ -32,11 +37,11 @@ pub struct RejectsFile {
 
 impl RejectsFile {
     /// Begins the file with `title`: the title row's cells as they were, or the field names if there was none.
-    pub fn create(path: &Path, title: &[String]) -> Result<RejectsFile, Fault> {
+    pub fn create(path: &Path, title: &[String], is_field: impl Fn(&str) -> bool) -> Result<RejectsFile, Fault> {
         let path = &target(path)?;
         let failed = |error| unwritten(path, &error);
         let (aside, file) = Aside::create(path).map_err(failed)?;
-        let kept: Vec<bool> = title.iter().map(|cell| !is_of_rejects(cell)).collect();
+        let kept: Vec<bool> = title.iter().map(|cell| !is_of_rejects(cell) || is_field(cell)).collect();
         let mut cells = title.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell.as_str()).peekable();
         // At the begin of the file a cell's own U+FEFF would be taken for a mark.
         let marked = cells.peek().is_some_and(|cell| cell.starts_with('\u{FEFF}'));
@@ -93,6 +98,11 @@ fn target(path: &Path) -> Result<PathBuf, Fault> {
         }
         Err(_) => Ok(path.to_owned()),
     }
+}
+
+/// Whether a title is that of a column which is added here.
+pub fn is_of_rejects(title: &str) -> bool {
+    [LINE_COLUMN, REASON_COLUMN].iter().any(|name| title.trim().eq_ignore_ascii_case(name))
 }
 
 /// The file written aside; dropped before it got its name, it is removed.

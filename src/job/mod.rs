@@ -57,14 +57,12 @@ pub fn to_json(job: &Job, zone: &Zone) -> Value {
 
 /// Writes a job's rejected rows to a CSV file; tells how many they are.
 pub fn write_rejects(store: &Store, job: &Job, path: &Path) -> Result<u64, Fault> {
-    let title = if let Some(title) = &job.title {
-        title.clone()
-    } else {
-        let campaign = store.campaign(job.campaign)?;
-        let names = campaign.map(|c| c.fields.all().iter().map(|f| f.name.clone()).collect());
-        names.unwrap_or_default()
-    };
-    let mut file = RejectsFile::create(path, &title)?;
+    let campaign = store.campaign(job.campaign)?;
+    let fields = campaign.as_ref().map(|campaign| &campaign.fields);
+    let names = || fields.map(|fields| fields.all().iter().map(|field| field.name.clone()).collect());
+    let title = job.title.clone().or_else(names).unwrap_or_default();
+    let is_field = |title: &str| fields.is_some_and(|fields| fields.find(title).is_some());
+    let mut file = RejectsFile::create(path, &title, is_field)?;
     let (mut after, mut count) = (0, 0);
     loop {
         let page = store.rejects(job.id, after)?;

@@ -264,7 +264,7 @@ fn rejected_rows_come_back_as_they_were() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("rejects.csv");
     let title = ["name", "phone1"].map(str::to_owned);
-    let mut file = RejectsFile::create(&path, &title).unwrap();
+    let mut file = RejectsFile::create(&path, &title, |_| false).unwrap();
     file.write(["=1+2", ""], 2, "no number").unwrap();
     file.write(["\"Bad, J", "1\n2"], 3, "it's \"bad\"").unwrap();
     file.write(["short"], 5, "1 column").unwrap();
@@ -283,7 +283,7 @@ fn rejected_rows_come_back_as_they_were() {
 fn a_title_that_begins_with_a_marks_character_is_not_taken_for_a_mark() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("rejects.csv");
-    let mut file = RejectsFile::create(&path, &["\u{FEFF}e".to_owned()]).unwrap();
+    let mut file = RejectsFile::create(&path, &["\u{FEFF}e".to_owned()], |_| false).unwrap();
     file.write(["x"], 2, "y").unwrap();
     file.finish().unwrap();
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("\"\u{FEFF}e\","));
@@ -294,7 +294,7 @@ fn an_earlier_rounds_columns_are_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("rejects.csv");
     let title = ["name", "reject_line", "reject_reason", "city"].map(str::to_owned);
-    let mut file = RejectsFile::create(&path, &title).unwrap();
+    let mut file = RejectsFile::create(&path, &title, |_| false).unwrap();
     file.write(["Joe", "7", "old", "Bern", "more"], 2, "new").unwrap();
     file.finish().unwrap();
     let written = std::fs::read_to_string(&path).unwrap();
@@ -306,7 +306,7 @@ fn an_earlier_rounds_columns_are_replaced_wherever_they_stand() {
     for (title, written) in [
         (&["reject_line", "name", "city"][..], "name,city,reject_line,reject_reason\nb,c,2,new,d\n"),
         (&["name", "REJECT_REASON ", "city"], "name,city,reject_line,reject_reason\na,c,2,new,d\n"),
-        (&["name", "city", "reject_reaſon"], "name,city,reject_line,reject_reason\na,b,2,new,d\n"),
+        (&["name", "city", "Reject_Reason"], "name,city,reject_line,reject_reason\na,b,2,new,d\n"),
         (&["reject_reason", "name", "Reject_Line"], "name,reject_line,reject_reason\nb,2,new,d\n"),
         (
             &["reject_line", "\u{FEFF}e"],
@@ -316,7 +316,7 @@ fn an_earlier_rounds_columns_are_replaced_wherever_they_stand() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rejects.csv");
         let title: Vec<String> = title.iter().map(|title| (*title).to_owned()).collect();
-        let mut file = RejectsFile::create(&path, &title).unwrap();
+        let mut file = RejectsFile::create(&path, &title, |_| false).unwrap();
         file.write(["a", "b", "c", "d"], 2, "new").unwrap();
         file.finish().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), written, "{title:?}");
@@ -324,11 +324,23 @@ fn an_earlier_rounds_columns_are_replaced_wherever_they_stand() {
 }
 
 #[test]
+fn a_field_that_is_named_like_one_of_the_columns_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rejects.csv");
+    let title = ["reject_line", "phone1", "Reject_Reason"].map(str::to_owned);
+    let mut file = RejectsFile::create(&path, &title, |title| title == "Reject_Reason").unwrap();
+    file.write(["5", "x", "why"], 2, "new").unwrap();
+    file.finish().unwrap();
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(written, "phone1,Reject_Reason,reject_line,reject_reason\nx,why,2,new\n");
+}
+
+#[test]
 fn a_file_that_is_not_finished_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("rejects.csv");
     std::fs::write(&path, "older").unwrap();
-    let file = RejectsFile::create(&path, &[]).unwrap();
+    let file = RejectsFile::create(&path, &[], |_| false).unwrap();
     drop(file);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "older");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
