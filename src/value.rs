@@ -35,16 +35,16 @@ pub fn phone(text: &str) -> Result<Cow<'_, str>, Refusal> {
         return Ok(Cow::Borrowed(text));
     }
     let ascii: String = text.chars().map(half_width).collect();
-    if has_decimal_point(ascii.trim()) {
-        return Err("is a number with a decimal point, as a spreadsheet or a data frame writes it, not a phone");
-    }
     let parts = |c: &char| c.is_whitespace() || matches!(c, '(' | ')');
     let kept: String = ascii.chars().filter(|c| !parts(c) && !matches!(c, '-' | '.' | '/')).collect();
-    if ascii.contains(['e', 'E']) {
-        // The point of a mantissa is seen before it goes, what else parted its digits when all has gone.
+    if ascii.contains(['e', 'E', '.']) {
+        // The point of a number is seen before it goes, what else parted its digits when all has gone.
         let joined: String = ascii.chars().filter(|c| !parts(c)).collect();
         if is_float(&joined) || is_float(&kept) {
             return Err("is a spreadsheet's rounded number, not a phone");
+        }
+        if has_decimal_point(&joined) {
+            return Err("is a number with a decimal point, as a spreadsheet or a data frame writes it, not a phone");
         }
     }
     if !kept.bytes().any(|b| b.is_ascii_digit()) {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_whole_number_with_a_decimal_point_is_no_phone() {
-        for text in ["13812345678.0", " 13812345678.00 ", "+4930123456.0", "１３８．０"] {
+        for text in ["13812345678.0", " 13812345678.00 ", "+4930123456.0", "138 1234 5678.0", "１３８．０"] {
             assert!(phone(text).unwrap_err().contains("decimal point"), "{text}");
         }
         for (text, stored) in [

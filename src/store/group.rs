@@ -271,7 +271,7 @@ impl Store {
         let write = Write { work, is_parted: false, outcome: None, seat: Arc::clone(&seat) };
         let mut leads = self.group.join(Box::new(write));
         loop {
-            if leads {
+            if std::mem::take(&mut leads) {
                 self.lead();
             }
             match seat.wait() {
@@ -281,7 +281,8 @@ impl Store {
                     }
                     return outcome.unwrap_or_else(|panic| resume_unwind(panic));
                 }
-                State::Leads | State::Waits => leads = true,
+                State::Leads => leads = true,
+                State::Waits => {}
             }
         }
     }
