@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "import_cji.h"
@@ -205,8 +206,7 @@ int main(int argc, char **argv)
 {
     const char *path = argc > 1 ? argv[1] : "examples/data/leads.csv";
     static struct server server; /* its thread ends with the program */
-    char folder[] = "/tmp/quickstart_XXXXXX";
-    char database[64], url[64], sql[256], campaign[32], job[32];
+    char folder[40], database[64], url[64], sql[256], campaign[32], job[32];
     char *error, *reply;
     cji_engine *engine;
     int port;
@@ -218,7 +218,8 @@ int main(int argc, char **argv)
         return 1;
     }
     port = start(&server);
-    if (port == 0 || mkdtemp(folder) == NULL) {
+    snprintf(folder, sizeof folder, "/tmp/quickstart-%ld", (long)getpid());
+    if (port == 0 || mkdir(folder, 0700) != 0) {
         perror("quickstart");
         return 1;
     }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -289,10 +290,11 @@ int main(int argc, char **argv)
     cJSON_ArrayForEach(one, member(table, "cases"))
     {
         const char *name = member(one, "name")->valuestring;
-        char folder[] = "/tmp/cji_XXXXXX";
+        char folder[64];
         cJSON *given;
         if (argc > 3 && strstr(name, argv[3]) == NULL) continue;
-        if (mkdtemp(folder) == NULL) return 2;
+        snprintf(folder, sizeof folder, "/tmp/cji-%ld", (long)getpid());
+        if (mkdir(folder, 0700) != 0) return 2;
         all = replaced(replaced(cJSON_PrintUnformatted(one), "<server>", argv[2]), "<tmp>", folder);
         given = cJSON_Parse(all);
         free(all);

@@ -9,6 +9,8 @@
 #include <iostream>
 #include <sstream>
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "import_cji.hpp"
@@ -208,8 +210,8 @@ int main(int argc, char** argv) {
     for (const json& one : table["cases"]) {
         const std::string name = one["name"];
         if (name.find(word) == name.npos) continue;
-        std::string pattern = (fs::temp_directory_path() / "cji_XXXXXX").string();
-        const fs::path folder = mkdtemp(pattern.data());
+        const fs::path folder = fs::temp_directory_path() / ("cji-" + std::to_string(getpid()));
+        if (!fs::create_directory(folder)) return 2;
         try {
             run(table, one, argv[2], folder);
             ++passed;
