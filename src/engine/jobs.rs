@@ -14,7 +14,7 @@ use crate::job::worker::{Bell, Worker};
 use crate::job::{Ended, Resting, holder, new_lease, to_json, write_rejects};
 use crate::reply::Reply;
 use crate::request::{FileSource, Request};
-use crate::store::{Campaign, Cancel, Filter, Job, JobState, Lease, NewJob};
+use crate::store::{Campaign, Cancel, Filter, Job, JobState, Lease, NewJob, cancelled};
 use crate::time::now;
 
 /// What is told of a job that was lost.
@@ -211,10 +211,9 @@ impl Shared {
         // The worker has no other guard, and a job that panics must not be tried again for ever.
         let ended = catch_unwind(AssertUnwindSafe(|| runner.run(&mut job, lease)));
         let bug = |_| Ended::Failed(Fault::new(Key::Storage, "internal error, a bug in import-cji"));
-        let cancelled = format!("job {id}: cancelled");
         let (state, reply, message) = match ended.unwrap_or_else(bug) {
             Ended::Succeeded => (JobState::Succeeded, Reply::done(id.to_string()), id.to_string()),
-            Ended::Cancelled => (JobState::Cancelled, Reply::failed(cancelled.clone()), cancelled.clone()),
+            Ended::Cancelled => (JobState::Cancelled, Reply::failed(cancelled(id)), cancelled(id)),
             Ended::Failed(fault) => {
                 let message = format!("job {id}: {}", fault.message);
                 (JobState::Failed, self.told(Fault::new(fault.key, message.clone())), message)
@@ -231,7 +230,7 @@ impl Shared {
         job.warnings.extend(self.no_callback(&job));
         let reply = match runner.end(&job, lease, state, &message) {
             // Somebody was told that it would be.
-            Ok(Some(JobState::Cancelled)) => Reply::failed(cancelled),
+            Ok(Some(JobState::Cancelled)) => Reply::failed(cancelled(id)),
             Ok(Some(_)) => reply,
             Ok(None) => return Err(goes_on(TAKEN)),
             Err(fault) => {
@@ -267,8 +266,8 @@ impl Shared {
                 files.clear(&job, None);
                 // A killed holder may have left a file of its own.
                 files.sweep();
-                self.call_back(&job.callback, &Reply::failed(format!("job {id}: cancelled")));
-                Ok(Reply::done(format!("job {id}: cancelled")))
+                self.call_back(&job.callback, &Reply::failed(cancelled(id)));
+                Ok(Reply::done(cancelled(id)))
             }
         }
     }

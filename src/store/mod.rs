@@ -47,7 +47,7 @@ pub use filter::{Filter, Scope};
 pub use group::Work;
 pub use guesses::Guesses;
 pub use jobs::{Job, JobState, NewJob, Order, Progress, Reject};
-pub use runs::{Cancel, Lease, OpenJob};
+pub use runs::{Cancel, Lease, OpenJob, cancelled};
 
 /// The most reading connections kept for later.
 const MOST_IDLE_READERS: usize = 8;

@@ -321,7 +321,7 @@ fn cancel_asked(c: &Connection, id: i64, lease: &Lease) -> Result<Option<bool>, 
 }
 
 /// The message of a cancelled job.
-fn cancelled(id: i64) -> String {
+pub fn cancelled(id: i64) -> String {
     format!("job {id}: cancelled")
 }
 
