@@ -345,21 +345,21 @@ impl Store {
             }
             let [first, others @ ..] = &mut unit[..] else { continue };
             let failed = first.run(others, &mut self.shared(c)).err();
-            let is_undone = c.is_autocommit();
             if failed.is_some() && !others.is_empty() {
                 for task in &mut *unit {
                     task.part();
                 }
                 left.append(unit);
             }
-            match failed {
-                // A full disk, say: SQLite has undone the whole transaction.
-                Some(fault) if is_undone && is_one_of_many => return Err(fault),
-                None if is_undone => return Err(not_written()),
-                Some(_) if is_undone => {}
-                Some(_) if is_one_of_many => execute(c, "ROLLBACK TO task")?,
-                Some(_) => execute(c, "ROLLBACK")?,
-                None => {}
+            // A full disk, say: SQLite has undone the whole transaction. What failed alone tells of that itself.
+            if c.is_autocommit() {
+                return match failed {
+                    Some(_) if !is_one_of_many => Ok(()),
+                    lost => Err(lost.unwrap_or_else(not_written)),
+                };
+            }
+            if failed.is_some() {
+                execute(c, if is_one_of_many { "ROLLBACK TO task" } else { "ROLLBACK" })?;
             }
             if is_one_of_many {
                 execute(c, "RELEASE task")?;
