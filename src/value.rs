@@ -69,8 +69,7 @@ fn half_width(c: char) -> char {
 fn has_decimal_point(text: &str) -> bool {
     let Some((whole, part)) = text.split_once('.') else { return false };
     let whole = whole.strip_prefix('+').unwrap_or(whole);
-    let all = |t: &str, is: fn(&u8) -> bool| !t.is_empty() && t.as_bytes().iter().all(is);
-    all(whole, u8::is_ascii_digit) && matches!(part, "0" | "00")
+    !whole.is_empty() && whole.bytes().all(|b| b.is_ascii_digit()) && matches!(part, "0" | "00")
 }
 
 /// `1.38E+10`: digits, perhaps a fraction, an exponent. Without a fraction the exponent must have its sign, since

@@ -103,8 +103,8 @@ impl Head {
     }
 
     /// Whether this head of a part tells of no other version of the file than the whole's head did. A part is the answer to
-    /// `If-Range`, so that a server need not name the version again (RFC 9110, 15.3.7, of the time). If it does, then by the
-    /// same words: also a weak tag, which proves no version, can show another.
+    /// `If-Range`, so that one that names no version is taken. If it names one, then by the same words: also a weak tag, which
+    /// proves no version, can show another.
     pub fn is_part_of(&self, whole: &Head) -> bool {
         match (&self.etag, &self.last_modified) {
             (Some(tag), _) => whole.etag.as_ref() == Some(tag),

@@ -4,7 +4,8 @@
 //! an import would touch nearly every page of it, and write them all: that alone took most of an import's time, the more the
 //! larger the table was. Here a chunk appends a *segment*, sorted in itself, and segments of one size are merged, eight at a
 //! time, into one of the next size (a log-structured merge tree). Each entry is written about once for each size, always
-//! side by side with its neighbours, 405 to a page: a millionth part of a second each time.
+//! side by side with its neighbours, 405 to a page: a millionth part of a second each time. Entries that come one by one are
+//! merged into a small segment at once, so that a key is not looked up in many.
 //!
 //! An entry is ten bytes: a *place*, which is the front part of the value's fingerprint, and the customer's id. So who is
 //! found may have another value (or had this one once: entries are never removed), and the customer's row tells.
